@@ -1,0 +1,1 @@
+"""Prefect flows over `pipelines`, and the command line."""

@@ -1,0 +1,321 @@
+"""The command line. Every command is a thin layer over the pipelines; stdout is for machines' eyes too."""
+
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from models.offline import stay_offline
+
+stay_offline()
+# Prefect's own switches: a slow machine may take its time, and its talk stays off the terminal.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "ERROR")
+
+import click  # noqa: E402 - the switches come before everything else
+
+from models.errors import CallfolioError, UsageError  # noqa: E402
+
+CONFIG_FILE = Path("callfolio.toml")
+SET_ASIDE, CANNOT_START, INTERRUPTED = 1, 2, 130
+
+
+class _Group(click.Group):
+    """Turns every error into one sentence on stderr and the right exit status."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; `--debug` shows the traceback."""
+        kwargs["standalone_mode"] = False
+        try:
+            return sys.exit(super().main(*args, **kwargs) or 0)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(CANNOT_START)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nInterrupted. What was finished is kept; run the same command to go on.", err=True)
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read our output has enough, as in `callfolio show CALL | head`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except Exception as error:
+            if "--debug" in sys.argv:
+                raise
+            sentence = str(error) if isinstance(error, CallfolioError) else f"Unexpected error: {error!r}"
+            click.echo(f"callfolio: {sentence}", err=True)
+            if not isinstance(error, CallfolioError):
+                click.echo("Run it again with --debug for the details, and please report them.", err=True)
+            sys.exit(CANNOT_START)
+
+
+def _config() -> dict[str, Any]:
+    """The defaults in `callfolio.toml`: top-level keys for every command, tables for one command each."""
+    if not CONFIG_FILE.exists():
+        return {}
+    try:
+        content = tomllib.loads(CONFIG_FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{CONFIG_FILE} cannot be used: {error}.") from error
+    everywhere = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
+    commands = {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    return {name: {**everywhere, **commands.get(name, {})} for name in main.commands}
+
+
+@click.group(cls=_Group, context_settings={"auto_envvar_prefix": "CALLFOLIO", "max_content_width": 100})
+@click.version_option(package_name="callfolio")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.pass_context
+def main(context: click.Context, debug: bool) -> None:
+    """Recorded conversations become speaker-attributed transcripts and tables, on your own machine.
+
+    Settings come from the flag, the environment (CALLFOLIO_STORE, CALLFOLIO_MODELS, CALLFOLIO_PROFILE),
+    callfolio.toml in this folder, or the default, in this order.
+    """
+    context.obj = debug
+    context.default_map = _config()
+
+
+_store = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("store"),
+    show_default=True,
+    envvar="CALLFOLIO_STORE",
+    help="Folder of the tables.",
+)
+_profile = click.option(
+    "--profile", envvar="CALLFOLIO_PROFILE", help="Set of models: tiny, base (the default) or standard."
+)
+_format = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@main.command(epilog="Example: callfolio run recordings/ --kind contact_center --workers 2")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@_store
+@_profile
+@click.option(
+    "--model",
+    "replacements",
+    multiple=True,
+    metavar="ROLE=MODEL",
+    help="Use another model for a role: a name of the catalogue, a folder, or a hub id.",
+)
+@click.option("--manifest", type=click.Path(path_type=Path), help="CSV or Parquet with a `source` column.")
+@click.option("--language", help="Language of all recordings, such as en; else it is detected.")
+@click.option("--speakers", default="auto", show_default=True, help="Speakers in each recording, or auto.")
+@click.option(
+    "--kind",
+    type=click.Choice(["contact_center", "consultation"]),
+    default="contact_center",
+    show_default=True,
+    help="What sort of conversation it is, where the metadata does not say.",
+)
+@click.option(
+    "--vocabulary",
+    type=click.Path(path_type=Path),
+    help="TOML file with `hotwords` (a list) and `prompt` (a text).",
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@click.option("--force", is_flag=True, help="Process again what is in the store already.")
+@click.pass_context
+def run(
+    context: click.Context,
+    sources: tuple[str, ...],
+    store: Path,
+    profile: str | None,
+    replacements: tuple[str, ...],
+    manifest: Path | None,
+    language: str | None,
+    speakers: str,
+    kind: Any,
+    vocabulary: Path | None,
+    workers: int,
+    force: bool,
+) -> int:
+    """Process recordings into the store.
+
+    A SOURCE is a file, a folder (searched with all folders in it) or a quoted pattern. What the store
+    has already, from the same models and settings, is skipped.
+
+    Exit status: 0 all well, 1 some recordings were set aside, 2 nothing could start.
+    """
+    from models.bundle import models_dir
+    from models.catalogue import load_catalogue
+    from models.selection import select
+    from pipelines.settings import CallSettings, read_vocabulary
+    from pipelines.sources import find_sources
+
+    if not sources and manifest is None:
+        raise UsageError("Name a recording, a folder or a pattern, or give --manifest FILE.")
+    catalogue = load_catalogue()
+    found = find_sources(sources, manifest)
+    settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary))
+    selection = select(
+        catalogue, profile or catalogue.default_profile, _replacements(replacements), models_dir()
+    )
+    from flows.processing import Plan
+    from flows.processing import run as process
+    from flows.progress import ProgressReport
+    from flows.summary import summarise
+
+    plan = Plan(found, store, selection, settings, workers, force)
+    summary = process(plan, ProgressReport())
+    click.echo(summarise(summary, store), err=True)
+    return SET_ASIDE if summary.set_aside or summary.set_aside_before else 0
+
+
+def _speakers(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit() or not int(text):
+        raise UsageError(f'--speakers takes a number from 1 on, or auto, and not "{text}".')
+    return int(text)
+
+
+def _replacements(pairs: tuple[str, ...]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise UsageError(f'--model takes ROLE=MODEL, such as recogniser=./my-model, and not "{pair}".')
+    return dict(pair.split("=", 1) for pair in pairs)  # type: ignore[misc]
+
+
+@main.command(epilog="Example: callfolio status --store night/")
+@_store
+@_format
+def status(store: Path, form: str) -> None:
+    """Say what is in a store: calls, hours, failures by reason, and the last run."""
+    from flows.summary import describe, state_of
+
+    state = state_of(store)
+    click.echo(json.dumps(state, default=str) if form == "json" else describe(state))
+
+
+@main.command(epilog="Example: callfolio show late_parcel --format json")
+@click.argument("call")
+@_store
+@_format
+def show(call: str, store: Path, form: str) -> None:
+    """Print the transcript of a call: by its id, the first digits of it, or the name of its file."""
+    from flows.transcripts import as_json, as_text
+    from pipelines.store import Store
+
+    opened = Store(store, create=False)
+    rows = opened.read_call(_one_call(opened, call))
+    click.echo(as_json(rows) if form == "json" else as_text(rows))
+
+
+def _one_call(store: Any, reference: str) -> str:
+    matches = store.find_calls(reference)
+    if not matches:
+        raise UsageError(f'There is no call "{reference}" in {store.root}. "callfolio status" says what is.')
+    if len(matches) > 1:
+        raise UsageError(f'"{reference}" may be any of {len(matches)} calls: {", ".join(matches[:5])} …')
+    return str(matches[0])
+
+
+@main.command(epilog='Example: callfolio query "select speaker, sum(words) from speakers group by all"')
+@click.argument("sql")
+@_store
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True
+)
+def query(sql: str, store: Path, form: str) -> None:
+    """Ask the store in SQL (DuckDB). There is a view for each table: calls, turns, words, speakers, …"""
+    from pipelines.query import query as ask
+    from pipelines.store import Store
+
+    table = ask(Store(store, create=False), sql)
+    if form == "csv":
+        click.echo(table.to_pandas().to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(table.to_pylist(maps_as_pydicts="strict"), default=str, ensure_ascii=False))
+    else:
+        click.echo(table.to_pandas().to_string(index=False))
+
+
+@main.group()
+def models() -> None:
+    """The models on this machine."""
+
+
+@models.command("list", epilog="Example: callfolio models list")
+@_format
+def list_models(form: str) -> None:
+    """List the catalogue: what is here, how large it is, and its licence."""
+    from models.bundle import models_dir, state
+    from models.catalogue import load_catalogue
+
+    catalogue, folder = load_catalogue(), models_dir()
+    rows = [
+        {
+            "model": model.name,
+            "role": model.role,
+            "state": str(state(model, folder)),
+            "bytes": model.bytes,
+            "profiles": [p.name for p in catalogue.profiles.values() if model in p.models],
+            "licence": model.licence,
+            "attribution": model.attribution,
+        }
+        for model in catalogue.models.values()
+    ]
+    if form == "json":
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    click.echo(f"Models in {folder}")
+    for row in rows:
+        size = f"{row['bytes'] / 1e6:.0f} MB" if isinstance(row["bytes"], int) else "?"
+        profiles = (
+            ", ".join(str(name) for name in row["profiles"]) if isinstance(row["profiles"], list) else ""
+        )
+        click.echo(
+            f"{row['state']:8} {row['model']:28} {row['role']:13} {size:>8}  {row['licence']:12} {profiles}"
+        )
+        click.echo(f"         {row['attribution']}")
+
+
+@models.command(epilog="Example: callfolio models pull --profile base")
+@click.argument("names", nargs=-1, metavar="[MODEL]...")
+@_profile
+@click.option("--model", "replacements", multiple=True, metavar="ROLE=MODEL", help="As for `callfolio run`.")
+def pull(names: tuple[str, ...], profile: str | None, replacements: tuple[str, ...]) -> None:
+    """Fetch the models of a profile, or single ones, and check every file.
+
+    This is the only command that connects to anything: to the package index, as pip is configured, or to
+    the model hub, with the token in HF_TOKEN.
+    """
+    from flows.pulling import pull_all
+    from models.bundle import models_dir
+    from models.catalogue import load_catalogue
+    from models.selection import wanted
+
+    catalogue = load_catalogue()
+    if names:
+        chosen = [catalogue.model(name) for name in names]
+    else:
+        name = profile or catalogue.default_profile
+        chosen = [
+            m
+            for m in wanted(catalogue, name, _replacements(replacements)).values()
+            if not isinstance(m, Path)
+        ]
+    pull_all(chosen, models_dir())
+
+
+@models.command(epilog="Example: callfolio models verify --profile base")
+@_profile
+def verify(profile: str | None) -> None:
+    """Read every file of a profile's models and compare its SHA-256."""
+    from models.bundle import models_dir
+    from models.bundle import verify as check
+    from models.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    for model in catalogue.profile(profile or catalogue.default_profile).models:
+        located = check(model, models_dir())
+        click.echo(f"{model.name}: {len(located.files)} files are as they should be", err=True)

@@ -1,0 +1,109 @@
+"""How far a run is, on the terminal: percent, speed and time left, or plain lines where there is no terminal."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from flows.worker import Outcome
+
+
+@dataclass
+class Tally:
+    """What has become of a run's recordings so far."""
+
+    processed: int = 0
+    skipped: int = 0
+    set_aside_before: int = 0
+    set_aside: list[Outcome] = field(default_factory=list)
+    audio_s: float = 0.0
+
+    def count(self, outcome: Outcome) -> None:
+        """Add how one recording ended."""
+        if outcome.failure is None:
+            self.processed += 1
+            self.audio_s += outcome.duration_s
+        else:
+            self.set_aside.append(outcome)
+
+
+class ProgressReport:
+    """Shows a run's progress on stderr while it is open as a context."""
+
+    def __init__(self) -> None:
+        """Nothing is shown before the context is entered."""
+        console = Console(stderr=True)
+        self._live = console.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TextColumn("{task.fields[doing]}"),
+            console=console,
+            disable=not self._live,
+            speed_estimate_period=600,
+        )
+        self._task = self._progress.add_task("starting", total=None, speed="", doing="")
+        self._calls = self._done = 0
+        self._bytes = self._total_bytes = 0
+        self._audio_s = 0.0
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Start to show."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+        self._progress.stop()
+
+    def identified(self, done: int, total: int) -> None:
+        """So many of the recordings have been identified."""
+        self._progress.update(self._task, description="looking", completed=done, total=total)
+
+    def begin(self, calls: int, total_bytes: int) -> None:
+        """The recordings to process are known."""
+        self._calls, self._total_bytes, self._started = calls, total_bytes, time.monotonic()
+        self._progress.reset(self._task, total=max(total_bytes, 1), description=f"0/{calls} calls")
+        if calls and not self._live:
+            print(f"{calls} recordings to process.", file=sys.stderr, flush=True)  # noqa: T201
+
+    def doing(self, source: str, stage: str) -> None:
+        """A recording has entered a stage."""
+        self._progress.update(self._task, doing=f"{stage}: {source.rsplit('/', 1)[-1][:40]}")
+
+    def finished(self, outcome: Outcome) -> None:
+        """A recording is done with."""
+        self._done += 1
+        self._bytes += outcome.size
+        self._audio_s += outcome.duration_s
+        elapsed = max(time.monotonic() - self._started, 1e-6)
+        speed = f"{self._audio_s / elapsed:.1f}× real time"
+        self._progress.update(
+            self._task,
+            description=f"{self._done}/{self._calls} calls",
+            advance=outcome.size,
+            speed=speed,
+        )
+        if not self._live:
+            percent = 100 * self._bytes / max(self._total_bytes, 1)
+            left = elapsed / max(self._bytes, 1) * (self._total_bytes - self._bytes)
+            how = "done" if outcome.failure is None else f"set aside ({outcome.failure.reason})"
+            print(  # noqa: T201
+                f"{self._done}/{self._calls} calls · {percent:.0f} % · {speed} · {_clock(left)} left · "
+                f"{outcome.source}: {how}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,53 @@
+"""A call as a person reads it, and as a program does."""
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from pipelines.tables import CallRows, Row
+
+_WIDTH = 100
+_DOUBTFUL = 0.5
+"""A word or speaker with less confidence is marked with a question mark."""
+
+
+def as_text(rows: CallRows) -> str:
+    """The transcript: a head, then a paragraph a turn."""
+    call = rows.call
+    head = [
+        f"{Path(call['source']).name}  {call['call_id']}",
+        f"{call['started_at']:%Y-%m-%d %H:%M} · {clock(call['duration_s'])} · {call['language']} · "
+        f"{call['channel_mode']} · {call['speaker_count']} speakers · {call['word_count']} words",
+    ]
+    if call["damage"]:
+        head.append(f"Damaged: {call['damage']}")
+    if call["review_flags"]:
+        head.append(f"For review: {', '.join(call['review_flags'])}")
+    return "\n".join([*head, "", *(line_of(turn) for turn in rows.turns)])
+
+
+def line_of(turn: Row) -> str:
+    """A turn as `[m:ss] speaker: words`, wrapped, with a mark where the speaker is doubtful."""
+    who = turn["speaker"] if turn["role"] == "unknown" else f"{turn['speaker']} ({turn['role']})"
+    mark = "?" if turn["speaker_confidence"] < _DOUBTFUL else ""
+    lead = f"[{clock(turn['start_s'])}] {who}{mark}: "
+    return textwrap.fill(lead + turn["text"], _WIDTH, subsequent_indent=" " * 8)
+
+
+def as_json(rows: CallRows) -> str:
+    """All rows of the call as one JSON object, times in ISO 8601."""
+    content: dict[str, Any] = {
+        "call": rows.call,
+        "speakers": list(rows.speakers),
+        "turns": list(rows.turns),
+        "words": list(rows.words),
+    }
+    return json.dumps(content, default=str, ensure_ascii=False, indent=2)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,62 @@
+"""The selected models in memory, loaded once and used for every call."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from models.aligner import Aligner
+from models.bundle import LocatedModel
+from models.diarizer import Diarizer
+from models.errors import ModelDamaged
+from models.recogniser import Recogniser, cuda_available
+from models.selection import Selection
+
+
+@dataclass(frozen=True)
+class LoadedModels:
+    """One model for each role; a profile may have no aligner."""
+
+    recogniser: Recogniser
+    diarizer: Diarizer
+    aligner: Aligner | None
+
+
+def load(selection: Selection, threads: int) -> LoadedModels:
+    """Load the selected models, onto a GPU where there is one, else to compute with `threads` threads.
+
+    Raises `ModelDamaged` where a model's files are whole but not what its role needs.
+    """
+    device = "cuda" if cuda_available() else "cpu"
+    torch.set_num_threads(threads)
+    models = selection.models
+    aligner = models.get("aligner")
+    try:
+        return LoadedModels(
+            recogniser=Recogniser(models["recogniser"].path, device, threads),
+            diarizer=_diarizer(selection, device, threads),
+            aligner=None if aligner is None else Aligner(aligner.path, aligner.languages, device),
+        )
+    except (RuntimeError, ValueError, OSError, KeyError) as error:
+        folders = ", ".join(str(model.path) for model in models.values())
+        raise ModelDamaged(f"A model could not be loaded from {folders}: {error}") from error
+
+
+def _diarizer(selection: Selection, device: str, threads: int) -> Diarizer:
+    models = selection.models
+    if "diarization" in models:
+        return Diarizer.from_folder(models["diarization"].path, device)
+    return Diarizer.from_files(
+        _only_file(models["segmentation"]),
+        _only_file(models["embedding"]),
+        models["plda"].path,
+        device,
+        threads,
+    )
+
+
+def _only_file(model: LocatedModel) -> Path:
+    if len(model.files) != 1:
+        raise ModelDamaged(f"The {model.role} model in {model.path} should be one file.")
+    [path] = model.files.values()
+    return path

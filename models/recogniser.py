@@ -1,0 +1,186 @@
+"""Speech to words: WhisperX's voice activity detection and batched Whisper decoding.
+
+WhisperX leaves word times to a second model. Here the cross-attention of the same decoding gives
+them (Radford et al. 2022, section on long-form transcription; CTranslate2's `align`), so that every
+language that Whisper knows has word times, without decoding twice.
+"""
+
+import string
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import torch
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import merge_punctuations
+from whisperx.asr import WhisperModel
+from whisperx.audio import log_mel_spectrogram
+from whisperx.vads import Pyannote
+from whisperx.vads.pyannote import Binarize
+
+from models.speech import SAMPLE_RATE, Interval, LanguageGuess, Samples, Segment, TimedWord, Vocabulary
+
+CHUNK_S = 30.0
+"""Whisper's window: the longest stretch that is decoded at once."""
+
+VAD_ONSET = 0.5
+VAD_OFFSET = 0.363
+"""WhisperX's defaults for the hysteresis on the speech probability."""
+
+BEAM_SIZE = 5
+BATCH_SIZE = 8
+LANGUAGE_CHUNKS = 4
+"""Stretches of speech, spread over the recording, that vote on its language."""
+
+_PREPENDED = "\"'“¿([{-"
+_APPENDED = "\"'.。,，!！?？:：”)]}、"
+_PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
+
+
+@dataclass(frozen=True)
+class SpeechActivity:
+    """Where there is speech, and the stretches of at most `CHUNK_S` seconds that are decoded at once."""
+
+    speech: tuple[Interval, ...]
+    chunks: tuple[Interval, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Total speech in seconds."""
+        return sum(interval.duration for interval in self.speech)
+
+
+class Recogniser:
+    """A Whisper model in memory, with WhisperX's voice activity detection."""
+
+    def __init__(self, folder: Path, device: str = "cpu", threads: int = 2) -> None:
+        """Load the CTranslate2 model in `folder`: int8 on the CPU, float16 on a GPU."""
+        self._whisper = WhisperModel(
+            str(folder),
+            device=device,
+            compute_type="float16" if device == "cuda" else "int8",
+            cpu_threads=threads,
+            local_files_only=True,
+        )
+        self._vad = Pyannote(torch.device(device), vad_onset=VAD_ONSET, vad_offset=VAD_OFFSET)
+
+    @property
+    def multilingual(self) -> bool:
+        """Whether the model knows other languages than English."""
+        return bool(self._whisper.model.is_multilingual)
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """The codes of the languages that the model can write."""
+        return frozenset(self._whisper.supported_languages)
+
+    def find_speech(self, samples: Samples) -> SpeechActivity:
+        """Detect speech in `samples`, shape `(n,)`."""
+        scores = self._vad({"waveform": Pyannote.preprocess_audio(samples), "sample_rate": SAMPLE_RATE})
+        binarize = Binarize(onset=VAD_ONSET, offset=VAD_OFFSET, max_duration=CHUNK_S)
+        speech = tuple(Interval(span.start, span.end) for span in binarize(scores).get_timeline())
+        merged = Pyannote.merge_chunks(scores, CHUNK_S, VAD_ONSET, VAD_OFFSET) if speech else []
+        return SpeechActivity(speech, tuple(Interval(chunk["start"], chunk["end"]) for chunk in merged))
+
+    def detect_language(self, samples: Samples, chunks: Sequence[Interval]) -> LanguageGuess:
+        """Let several stretches of speech vote, each with the weight of its seconds."""
+        if not self.multilingual:
+            return LanguageGuess("en", 1.0)
+        chosen = _spread(chunks, LANGUAGE_CHUNKS)
+        encoded = self._whisper.encode(self._features(samples, chosen))
+        votes: dict[str, float] = {}
+        for chunk, guesses in zip(chosen, self._whisper.model.detect_language(encoded), strict=True):
+            for token, probability in guesses:
+                code = token.strip("<|>")
+                votes[code] = votes.get(code, 0.0) + probability * chunk.duration
+        code = max(votes, key=votes.__getitem__)
+        return LanguageGuess(code, votes[code] / sum(votes.values()))
+
+    def transcribe(
+        self,
+        samples: Samples,
+        chunks: Sequence[Interval],
+        language: str,
+        vocabulary: Vocabulary,
+    ) -> tuple[Segment, ...]:
+        """Decode each chunk of `samples`, shape `(n,)`, in batches; a chunk without words is left out."""
+        tokenizer = Tokenizer(self._whisper.hf_tokenizer, self.multilingual, "transcribe", language)
+        segments: list[Segment] = []
+        for start in range(0, len(chunks), BATCH_SIZE):
+            batch = chunks[start : start + BATCH_SIZE]
+            segments += self._decode(samples, batch, tokenizer, vocabulary)
+        return tuple(segment for segment in segments if segment.words)
+
+    def _features(self, samples: Samples, chunks: Sequence[Interval]) -> Any:
+        """Log-mel features of each chunk, padded to 30 s: `(chunks, mels, frames)`."""
+        mels = self._whisper.feat_kwargs.get("feature_size") or 80
+        window = int(CHUNK_S * SAMPLE_RATE)
+        cut = [samples[int(c.start * SAMPLE_RATE) : int(c.end * SAMPLE_RATE)][:window] for c in chunks]
+        return torch.stack([log_mel_spectrogram(c, mels, padding=window - len(c)) for c in cut]).numpy()
+
+    def _decode(
+        self, samples: Samples, chunks: Sequence[Interval], tokenizer: Tokenizer, vocabulary: Vocabulary
+    ) -> Iterator[Segment]:
+        whisper = self._whisper
+        encoded = whisper.encode(self._features(samples, chunks))
+        prompt = whisper.get_prompt(
+            tokenizer,
+            tokenizer.encode(" " + vocabulary.prompt.strip()) if vocabulary.prompt else [],
+            without_timestamps=True,
+            hotwords=vocabulary.hotwords or None,
+        )
+        results = whisper.model.generate(
+            encoded,
+            [prompt] * len(chunks),
+            beam_size=BEAM_SIZE,
+            max_length=whisper.max_length,
+            suppress_tokens=[-1],
+            return_scores=True,
+        )
+        texts = [[token for token in r.sequences_ids[0] if token < tokenizer.eot] for r in results]
+        frames = [round(chunk.duration * whisper.frames_per_second) for chunk in chunks]
+        alignments = whisper.find_alignment(tokenizer, texts, encoded, frames)
+        for chunk, result, alignment in zip(chunks, results, alignments, strict=True):
+            yield Segment(
+                chunk.start,
+                chunk.end,
+                words=_words(alignment, chunk),
+                mean_logprob=result.scores[0],
+            )
+
+
+def _words(alignment: list[dict[str, Any]], chunk: Interval) -> tuple[TimedWord, ...]:
+    """Whisper's word pieces with punctuation joined to its word, times on the clock of the samples."""
+    merge_punctuations(alignment, _PREPENDED, _APPENDED)
+    words: list[TimedWord] = []
+    for piece in alignment:
+        text = piece["word"].strip()
+        if not text:
+            continue
+        start = chunk.start + min(float(piece["start"]), chunk.duration)
+        end = chunk.start + min(float(piece["end"]), chunk.duration)
+        if set(text) <= _PUNCTUATION and words:
+            # Stray punctuation is nobody's word: it stays with the word before it.
+            last = words[-1]
+            words[-1] = TimedWord(last.start, last.end, last.text + text, last.confidence, last.timing_source)
+        else:
+            confidence = float(np.clip(piece["probability"], 0.0, 1.0))
+            words.append(TimedWord(start, max(start, end), text, confidence, "cross_attention"))
+    return tuple(words)
+
+
+def _spread(chunks: Sequence[Interval], count: int) -> Sequence[Interval]:
+    """At most `count` of `chunks`, evenly spread from the first to the last."""
+    if len(chunks) <= count:
+        return chunks
+    picks = np.linspace(0, len(chunks) - 1, count).round().astype(int)
+    return [chunks[i] for i in picks]
+
+
+def cuda_available() -> bool:
+    """Whether CTranslate2 and torch can both use a GPU."""
+    return ctranslate2.get_cuda_device_count() > 0 and torch.cuda.is_available()

@@ -1,0 +1,210 @@
+"""What must be true of a call's rows before they are written."""
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from pipelines.failures import RecordingFailure
+from pipelines.tables import CALLS, PARTITION, SPEAKERS, TURNS, UNKNOWN, WORDS, CallRows, Row, Table
+
+# Times that were rounded on their way may differ by this, in seconds; what is added up, by more.
+_TIME_TOLERANCE: Final = 1e-6
+_SUM_TOLERANCE: Final = 0.05
+_CALL_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+class InvariantBroken(RecordingFailure):
+    """Rows that were made for a recording contradict each other or the declaration of their table.
+
+    `invariant` is the name of what is broken, `detail` says where.
+    """
+
+    reason = "invariant_broken"
+
+    def __init__(self, source: str, invariant: str, detail: str) -> None:
+        """`source` names the recording or the run."""
+        super().__init__(
+            f"{source} was not stored because what was made from it contradicts itself "
+            f"({invariant}: {detail}). This is a fault of Callfolio, not of the recording; please report it."
+        )
+        self.source, self.invariant, self.detail = source, invariant, detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the arguments, so that `invariant` survives the way from a worker to its parent."""
+        return type(self), (self.source, self.invariant, self.detail)
+
+
+def check_rows(table: Table, rows: Sequence[Row], source: str) -> None:
+    """Check that rows have exactly the columns of their table, with values that it may hold.
+
+    Raises InvariantBroken: `columns`, `nulls`, `values`, `finite` or `confidences`. `source` names the
+    recording or the run in its message.
+    """
+    names = {column.name for column in table.columns}
+    for number, row in enumerate(rows):
+        if row.keys() != names:
+            odd = ", ".join(sorted(row.keys() ^ names))
+            raise InvariantBroken(
+                source, "columns", f"{table.name} row {number} lacks, or has too many: {odd}"
+            )
+        for column in table.columns:
+            value, place = row[column.name], f"{table.name}.{column.name} of row {number}"
+            if value is None:
+                if not column.nullable:
+                    raise InvariantBroken(source, "nulls", f"{place} is null")
+            elif (column.values and value not in column.values) or (
+                pa.types.is_timestamp(column.type) and value.tzinfo is None
+            ):
+                raise InvariantBroken(source, "values", f"{place} is {value!r}")
+            elif pa.types.is_floating(column.type):
+                if not math.isfinite(value):
+                    raise InvariantBroken(source, "finite", f"{place} is {value}")
+                if column.name.endswith("confidence") and not 0 <= value <= 1:
+                    raise InvariantBroken(source, "confidences", f"{place} is {value}, not within 0 and 1")
+
+
+def check_call(rows: CallRows) -> None:
+    """Check all that must be true of a call's rows, each by itself and all together.
+
+    Raises InvariantBroken, whose `invariant` names which is not.
+    """
+    source = str(rows.call.get("source", "A recording"))
+    call = {name: value for name, value in rows.call.items() if name != PARTITION}
+    for table, of_table in (
+        (CALLS, [call]),
+        (TURNS, rows.turns),
+        (WORDS, rows.words),
+        (SPEAKERS, rows.speakers),
+    ):
+        check_rows(table, of_table, source)
+    for invariant, broken in _INVARIANTS.items():
+        for detail in broken(rows):
+            raise InvariantBroken(source, invariant, detail)
+
+
+def _identity(rows: CallRows) -> Iterator[str]:
+    call_id = rows.call["call_id"]
+    if not _CALL_ID.fullmatch(call_id) or not rows.call["source_sha256"].startswith(call_id):
+        yield f"call_id is {call_id!r} and source_sha256 {rows.call['source_sha256']!r}"
+    for name, of_table in (("turns", rows.turns), ("words", rows.words), ("speakers", rows.speakers)):
+        for row in of_table:
+            if row["call_id"] != call_id:
+                yield f"a row of {name} is of call {row['call_id']!r}"
+
+
+def _date(rows: CallRows) -> Iterator[str]:
+    started_at, call_date = rows.call["started_at"], rows.call.get(PARTITION)
+    if started_at.tzinfo is None or started_at.astimezone(dt.UTC).date() != call_date:
+        yield f"started_at is {started_at} and call_date {call_date}"
+
+
+def _counts(rows: CallRows) -> Iterator[str]:
+    known = [row for row in rows.speakers if row["speaker"] != UNKNOWN]
+    for column, counted in (
+        ("word_count", len(rows.words)),
+        ("turn_count", len(rows.turns)),
+        ("speaker_count", len(known)),
+    ):
+        if rows.call[column] != counted:
+            yield f"{column} is {rows.call[column]}, counted {counted}"
+    for speaker in rows.speakers:
+        for column, of_table in (("turns", rows.turns), ("words", rows.words)):
+            counted = sum(row["speaker"] == speaker["speaker"] for row in of_table)
+            if speaker[column] != counted:
+                yield f"{column} of {speaker['speaker']} is {speaker[column]}, counted {counted}"
+
+
+def _durations(rows: CallRows) -> Iterator[str]:
+    duration = rows.call["duration_s"]
+    if abs(rows.call["speech_s"] + rows.call["silence_s"] - duration) > _SUM_TOLERANCE:
+        yield "speech_s and silence_s do not add up to duration_s"
+    measured = [
+        *((f"calls.{name}", rows.call[name]) for name in ("speech_s", "overlap_s", "uncovered_speech_s")),
+        *(("turns.overlap_s", turn["overlap_s"]) for turn in rows.turns),
+        *(("speakers.talk_s", speaker["talk_s"]) for speaker in rows.speakers),
+    ]
+    for name, value in measured:
+        if not 0 <= value <= duration + _SUM_TOLERANCE:
+            yield f"{name} is {value}, not within 0 and the {duration} s of the call"
+
+
+def _times(rows: CallRows) -> Iterator[str]:
+    duration = rows.call["duration_s"] + _TIME_TOLERANCE
+    for name, number, of_table in (("word", "position", rows.words), ("turn", "turn", rows.turns)):
+        for row in of_table:
+            if not 0 <= row["start_s"] <= row["end_s"] <= duration:
+                yield f"{name} {row[number]} is from {row['start_s']} to {row['end_s']} s"
+    for before, after in zip(rows.turns, rows.turns[1:], strict=False):
+        if after["start_s"] < before["start_s"]:
+            yield f"turn {after['turn']} starts before turn {before['turn']}"
+    for before, after in zip(rows.words, rows.words[1:], strict=False):
+        if after["turn"] == before["turn"] and after["start_s"] < before["start_s"]:
+            yield f"word {after['position']} starts before word {before['position']} of the same turn"
+
+
+def _speakers(rows: CallRows) -> Iterator[str]:
+    roles = {row["speaker"]: row["role"] for row in rows.speakers}
+    if len(roles) != len(rows.speakers):
+        yield "a speaker is listed twice"
+    if "" in roles:
+        yield "a speaker has no name"
+    for name, of_table in (("turns", rows.turns), ("words", rows.words)):
+        for row in of_table:
+            if roles.get(row["speaker"]) != row["role"]:
+                yield f"{row['speaker']!r} as {row['role']!r} in {name} is not in speakers"
+    for word in rows.words:
+        if not word["speaker_source"]:
+            yield f"word {word['position']} does not say where its speaker comes from"
+
+
+def _numbers(rows: CallRows) -> Iterator[str]:
+    if [row["position"] for row in rows.words] != list(range(len(rows.words))):
+        yield "positions of words are not 0, 1, 2, …"
+    if [row["turn"] for row in rows.turns] != list(range(len(rows.turns))):
+        yield "numbers of turns are not 0, 1, 2, …"
+    if [row["turn"] for row in rows.words] != sorted(row["turn"] for row in rows.words):
+        yield "words are not in order of their turns"
+
+
+def _partition(rows: CallRows) -> Iterator[str]:
+    words: dict[int, list[Row]] = {row["turn"]: [] for row in rows.turns}
+    for word in rows.words:
+        if not _letters([word["word"]]):
+            yield f"word {word['position']} is empty"
+        if word["turn"] not in words:
+            yield f"word {word['position']} is of turn {word['turn']}, which is not there"
+            return
+        words[word["turn"]].append(word)
+    for turn in rows.turns:
+        of_turn, name = words[turn["turn"]], f"turn {turn['turn']}"
+        if not of_turn or turn["word_count"] != len(of_turn):
+            yield f"{name} has word_count {turn['word_count']} and {len(of_turn)} words"
+            return
+        if _letters([turn["text"]]) != _letters([word["word"] for word in of_turn]):
+            yield f"the text of {name} is not its words"
+        if any(word["speaker"] != turn["speaker"] for word in of_turn):
+            yield f"{name} has words of another speaker"
+        start, end = of_turn[0]["start_s"], max(word["end_s"] for word in of_turn)
+        if max(abs(turn["start_s"] - start), abs(turn["end_s"] - end)) > _TIME_TOLERANCE:
+            yield f"{name} is not from {start} to {end} s as its words are"
+
+
+def _letters(texts: Sequence[str]) -> str:
+    # Some languages put spaces between words and some do not.
+    return "".join("".join(texts).split())
+
+
+_INVARIANTS: Final[Mapping[str, Callable[[CallRows], Iterator[str]]]] = {
+    "identity": _identity,
+    "date": _date,
+    "counts": _counts,
+    "durations": _durations,
+    "times": _times,
+    "numbers": _numbers,
+    "speakers": _speakers,
+    "turns": _partition,
+}

@@ -1,0 +1,132 @@
+"""A call as rows of the tables."""
+
+from datetime import UTC, datetime
+
+from models.speech import Interval
+from pipelines.failures import RecordingFailure
+from pipelines.recording import CALL_ID_DIGITS
+from pipelines.settings import PIPELINE_VERSION
+from pipelines.tables import SCHEMA_VERSION, UNKNOWN, CallRows, Row
+from pipelines.transcript import Call, Speaker, Turn
+
+
+def rows_of(call: Call, provenance: Row) -> CallRows:
+    """The rows of a call; `provenance` has profile, models, settings_sha256 and run_id of table `calls`."""
+    roles = {speaker.name: speaker.role for speaker in call.speakers}
+    call_id = {"call_id": call.recording.call_id}
+    words, turns = [], []
+    for number, turn in enumerate(call.turns):
+        role = {"turn": number, "speaker": turn.speaker, "role": roles[turn.speaker]}
+        turns.append({**call_id, **role, **_turn(turn, call.speakers)})
+        words += [
+            {
+                **call_id,
+                **role,
+                "position": position,
+                "word": word.text,
+                "start_s": word.start,
+                "end_s": word.end,
+                "confidence": word.confidence,
+                "timing_source": word.timing_source,
+                "speaker_confidence": word.speaker_confidence,
+                "speaker_source": word.speaker_source,
+                "overlapped": word.overlapped,
+            }
+            for position, word in enumerate(turn.words, start=len(words))
+        ]
+    speakers = [{**call_id, **_speaker(speaker, call)} for speaker in call.speakers]
+    return CallRows({**call_id, **_call(call), **provenance}, turns, words, speakers)
+
+
+def failure_row(
+    source: str, sha256: str, failure: RecordingFailure, settings_sha256: str, run_id: str
+) -> Row:
+    """The row of `failures` for a recording that was set aside; `sha256` is empty where it is not known."""
+    return {
+        "call_id": sha256[:CALL_ID_DIGITS],
+        "source": source,
+        "source_sha256": sha256,
+        "reason": failure.reason,
+        "message": str(failure),
+        "retryable": failure.retryable,
+        "settings_sha256": settings_sha256,
+        "run_id": run_id,
+        "failed_at": datetime.now(UTC),
+    }
+
+
+def _call(call: Call) -> Row:
+    given, audio, measures = call.recording.metadata, call.audio, call.measures
+    if given.started_at:
+        started_at, source = given.started_at, "metadata"
+    elif audio.recorded_at:
+        started_at, source = audio.recorded_at, "container"
+    else:
+        started_at, source = call.recording.modified_at, "file_modified"
+    return {
+        "source": call.recording.source,
+        "source_sha256": call.recording.sha256,
+        "started_at": started_at,
+        "started_at_source": source,
+        "call_date": started_at.astimezone(UTC).date(),
+        "duration_s": audio.duration,
+        "channels": len(audio.samples),
+        "channel_mode": call.channels.mode,
+        "sample_rate": audio.sample_rate,
+        "codec": audio.codec,
+        "kind": call.kind,
+        "language": call.language.code,
+        "language_confidence": call.language.confidence,
+        "agent_id": given.agent_id or "",
+        "customer_id": given.customer_id or "",
+        "queue": given.queue or "",
+        "direction": given.direction or "",
+        "metadata": dict(given.metadata),
+        "speaker_count": sum(speaker.name != UNKNOWN for speaker in call.speakers),
+        "word_count": len(call.words),
+        "turn_count": len(call.turns),
+        "speech_s": min(measures.speech_s, audio.duration),
+        "silence_s": max(0.0, audio.duration - measures.speech_s),
+        "overlap_s": measures.overlap_s,
+        "uncovered_speech_s": measures.uncovered_speech_s,
+        "snr_db": measures.snr_db,
+        "damage": call.audio.damage.reason if call.audio.damage else "",
+        "review_flags": list(call.review_flags),
+        "pipeline_version": PIPELINE_VERSION,
+        "schema_version": SCHEMA_VERSION,
+        "processed_at": datetime.now(UTC),
+        "stage_s": dict(call.stage_s),
+    }
+
+
+def _turn(turn: Turn, speakers: tuple[Speaker, ...]) -> Row:
+    others = [talk for speaker in speakers if speaker.name != turn.speaker for talk in speaker.talk]
+    whole = Interval(turn.start, turn.end)
+    return {
+        "start_s": turn.start,
+        "end_s": turn.end,
+        "text": turn.text,
+        "word_count": len(turn.words),
+        "word_confidence": _mean([word.confidence for word in turn.words]),
+        "speaker_confidence": _mean([word.speaker_confidence for word in turn.words]),
+        "overlap_s": min(whole.duration, sum(whole.overlap(other) for other in others)),
+    }
+
+
+def _speaker(speaker: Speaker, call: Call) -> Row:
+    words = [word for word in call.words if word.speaker == speaker.name]
+    return {
+        "speaker": speaker.name,
+        "role": speaker.role,
+        "role_confidence": speaker.role_confidence,
+        "channel": speaker.channel,
+        "talk_s": sum(interval.duration for interval in speaker.talk),
+        "turns": sum(turn.speaker == speaker.name for turn in call.turns),
+        "words": len(words),
+        "word_confidence": _mean([word.confidence for word in words]),
+        "speaker_confidence": _mean([word.speaker_confidence for word in words]),
+    }
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

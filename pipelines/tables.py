@@ -1,0 +1,400 @@
+"""The tables of a store and their columns, declared once: the schema of the files and the reference in
+the README both come from here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import pyarrow as pa
+
+SCHEMA_VERSION: Final = 1
+PARTITION: Final = "call_date"
+UNKNOWN: Final = "UNKNOWN"
+
+CHANNEL_MODES: Final = ("mono", "split", "mixed")
+KINDS: Final = ("contact_center", "consultation")
+ROLES: Final = ("agent", "customer", "doctor", "patient", "ivr", "other", "unknown")
+RUN_STATUSES: Final = ("running", "finished", "interrupted", "failed")
+STARTED_AT_SOURCES: Final = ("metadata", "container", "file_modified")
+TIMING_SOURCES: Final = ("cross_attention", "ctc", "interpolated")
+
+_BOOL = pa.bool_()
+_DOUBLE = pa.float64()
+_INT = pa.int32()
+_STRING = pa.string()
+_STRINGS = pa.list_(_STRING)
+_STRING_MAP = pa.map_(_STRING, _STRING)
+_DOUBLE_MAP = pa.map_(_STRING, _DOUBLE)
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CallRows:
+    """All rows of one call, as mappings from column to value.
+
+    `call` is the row of `calls` and its `call_date`, a `datetime.date`; the rows of the other tables have
+    no `call_date`. `words` are in order of `position`, `turns` in order of `turn`.
+    """
+
+    call: Row
+    turns: Sequence[Row]
+    words: Sequence[Row]
+    speakers: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `values`, where given, lists all that the column may hold."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    nullable: bool = False
+    values: tuple[str, ...] = ()
+
+    @property
+    def meaning(self) -> str:
+        """The description, and the values that are allowed where they are few."""
+        if not self.values:
+            return self.description
+        return f"{self.description} One of {', '.join(f'`{value}`' for value in self.values)}."
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: what a row of it is, what `call_date` means in it, and its columns in order."""
+
+    name: str
+    description: str
+    partition: str
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of every file of the table. `call_date` is in the path of a file and not in it."""
+        return pa.schema(
+            [_field(column) for column in self.columns],
+            metadata={
+                "table": self.name,
+                "description": self.description,
+                "schema_version": str(SCHEMA_VERSION),
+            },
+        )
+
+    @property
+    def read_schema(self) -> pa.Schema:
+        """The schema that a reader sees: that of the files, and `call_date` last."""
+        return self.schema.append(_field(self.partition_column))
+
+    @property
+    def partition_column(self) -> Column:
+        """The column that readers take from the names of the folders."""
+        return Column(PARTITION, pa.date32(), self.partition)
+
+
+def _field(column: Column) -> "pa.Field[Any]":
+    return pa.field(
+        column.name, column.type, nullable=column.nullable, metadata={"description": column.meaning}
+    )
+
+
+_CALL_ID = Column("call_id", _STRING, "The call; joins to `calls.call_id`.")
+_DATE_OF_CALL = "Date of the call's `started_at`, in UTC."
+_SETTINGS_SHA256 = (
+    "SHA-256, in hexadecimal, of all settings and of the hashes of all models. "
+    "A recording is processed again when it is no longer that of the present settings and models."
+)
+_MODELS = "The models used: name to SHA-256 of its files."
+
+CALLS: Final = Table(
+    "calls",
+    "A row for each call. It is written after the rows of the other tables: a call exists when its row "
+    "here does, and readers join on it.",
+    _DATE_OF_CALL,
+    (
+        Column(
+            "call_id",
+            _STRING,
+            "The call: the first 32 hexadecimal digits of `source_sha256`. The same recording under two "
+            "names is one call.",
+        ),
+        Column("source", _STRING, "Path or address of the recording, as it was when it was processed."),
+        Column("source_sha256", _STRING, "SHA-256 of the bytes of the recording, in hexadecimal."),
+        Column("started_at", _TIMESTAMP, "When the recording begins, in UTC."),
+        Column(
+            "started_at_source",
+            _STRING,
+            "Where `started_at` comes from: the manifest or the file beside the recording, the recording's "
+            "own header, or, failing both, the time at which the file was last changed.",
+            values=STARTED_AT_SOURCES,
+        ),
+        Column("duration_s", _DOUBLE, "Length of the sound that could be decoded, in seconds."),
+        Column("channels", _INT, "Channels of the recording as it came."),
+        Column(
+            "channel_mode",
+            _STRING,
+            "`mono`: one channel, or several that are the same; `split`: each channel is one speaker; "
+            "`mixed`: several channels with several speakers in one of them.",
+            values=CHANNEL_MODES,
+        ),
+        Column("sample_rate", _INT, "Samples per second and channel of the recording as it came, in Hz."),
+        Column("codec", _STRING, "Encoding of the sound, by FFmpeg's name for it."),
+        Column("kind", _STRING, "What sort of conversation it is.", values=KINDS),
+        Column("language", _STRING, "Language spoken, as an ISO 639-1 code such as `en`."),
+        Column(
+            "language_confidence",
+            _DOUBLE,
+            "Probability of `language`, 0 to 1; 1 where the language was given and not detected.",
+        ),
+        Column("agent_id", _STRING, "The agent or doctor, from the metadata; empty when not given."),
+        Column("customer_id", _STRING, "The customer or patient, from the metadata; empty when not given."),
+        Column("queue", _STRING, "The queue or department, from the metadata; empty when not given."),
+        Column(
+            "direction", _STRING, "`inbound`, `outbound` or what the metadata says; empty when not given."
+        ),
+        Column("metadata", _STRING_MAP, "Everything else that the metadata says: name to value, as text."),
+        Column("speaker_count", _INT, f"Rows of the call in `speakers`, `{UNKNOWN}` not counted."),
+        Column("word_count", _INT, "Rows of the call in `words`."),
+        Column("turn_count", _INT, "Rows of the call in `turns`."),
+        Column(
+            "speech_s",
+            _DOUBLE,
+            "Seconds in which at least one person speaks, as voice activity detection hears it.",
+        ),
+        Column("silence_s", _DOUBLE, "Seconds in which nobody speaks: `duration_s` minus `speech_s`."),
+        Column("overlap_s", _DOUBLE, "Seconds in which two or more people speak at once."),
+        Column(
+            "uncovered_speech_s",
+            _DOUBLE,
+            "Seconds of detected speech in which no word was recognised. Much of it means that the "
+            "transcript lacks something.",
+        ),
+        Column(
+            "snr_db",
+            _DOUBLE,
+            "Loudness of speech over that of the pauses, in dB (ratio of mean powers). Null when it cannot "
+            "be measured because the call has no pause, or pauses of digital silence.",
+            nullable=True,
+        ),
+        Column(
+            "damage",
+            _STRING,
+            "What could not be decoded of the recording, in a sentence; empty when it is whole.",
+        ),
+        Column(
+            "review_flags",
+            _STRINGS,
+            "Reasons for a person to listen to the call, as short names; empty when there is none.",
+        ),
+        Column("profile", _STRING, "Name of the set of models that was used."),
+        Column("models", _STRING_MAP, _MODELS),
+        Column("settings_sha256", _STRING, _SETTINGS_SHA256),
+        Column("pipeline_version", _STRING, "Version of Callfolio that made the call's rows."),
+        Column("schema_version", _INT, "Version of these tables that the call's rows follow."),
+        Column("run_id", _STRING, "The run that made the call's rows; joins to `runs.run_id`."),
+        Column("processed_at", _TIMESTAMP, "When the call's rows were made, in UTC."),
+        Column(
+            "stage_s", _DOUBLE_MAP, "Time that each stage of the processing took, in seconds: name to time."
+        ),
+    ),
+)
+
+TURNS: Final = Table(
+    "turns",
+    "A row for each turn: consecutive words of one speaker.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column("turn", _INT, "Number of the turn in the call, from 0, in order of `start_s`."),
+        Column("speaker", _STRING, "Who speaks; joins to `speakers.speaker` of the same call."),
+        Column("role", _STRING, "Role of the speaker.", values=ROLES),
+        Column("start_s", _DOUBLE, "Start of the first word, in seconds from the start of the call."),
+        Column("end_s", _DOUBLE, "End of the last word to end, in seconds from the start of the call."),
+        Column("text", _STRING, "The words of the turn, with punctuation and case."),
+        Column("word_count", _INT, "Rows of the turn in `words`."),
+        Column("word_confidence", _DOUBLE, "Mean of the words' `confidence`, 0 to 1."),
+        Column("speaker_confidence", _DOUBLE, "Mean of the words' `speaker_confidence`, 0 to 1."),
+        Column("overlap_s", _DOUBLE, "Seconds of the turn in which somebody else speaks too."),
+    ),
+)
+
+WORDS: Final = Table(
+    "words",
+    "A row for each word.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column("turn", _INT, "The turn that the word is in; joins to `turns.turn` of the same call."),
+        Column("position", _INT, "Number of the word in the call, from 0, in the order of the transcript."),
+        Column("word", _STRING, "The word as written, with its punctuation and case."),
+        Column("start_s", _DOUBLE, "Start of the word, in seconds from the start of the call."),
+        Column("end_s", _DOUBLE, "End of the word, in seconds from the start of the call."),
+        Column("confidence", _DOUBLE, "Probability that the word was recognised rightly, 0 to 1."),
+        Column(
+            "timing_source",
+            _STRING,
+            "Where the times come from: the recogniser's cross-attention, alignment by a CTC model, or "
+            "interpolation between neighbouring words.",
+            values=TIMING_SOURCES,
+        ),
+        Column("speaker", _STRING, "Who speaks; joins to `speakers.speaker` of the same call."),
+        Column("role", _STRING, "Role of the speaker.", values=ROLES),
+        Column("speaker_confidence", _DOUBLE, "Probability that the word is this speaker's, 0 to 1."),
+        Column(
+            "speaker_source",
+            _STRING,
+            "How the speaker was found: `diarization` where the diarization has one speaking at the word, "
+            "`channel` where the channel is the speaker, `nearest` where it is the nearest speech, or "
+            "another short name.",
+        ),
+        Column("overlapped", _BOOL, "Whether somebody else speaks during the word."),
+    ),
+)
+
+SPEAKERS: Final = Table(
+    "speakers",
+    "A row for each speaker of each call. Names of speakers mean nothing beyond their call.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column(
+            "speaker",
+            _STRING,
+            f"`S1`, `S2`, … in order of first speech, or `{UNKNOWN}` for words that nobody could be given.",
+        ),
+        Column("role", _STRING, "Role of the speaker in the conversation.", values=ROLES),
+        Column("role_confidence", _DOUBLE, "Probability of `role`, 0 to 1; 0 where it is `unknown`."),
+        Column(
+            "channel",
+            _INT,
+            "Channel that is the speaker's alone, from 1; 0 where no channel is (`mono` and `mixed` calls).",
+        ),
+        Column(
+            "talk_s",
+            _DOUBLE,
+            "Seconds in which the speaker speaks, pauses left out. Where two speak at once, the time counts "
+            "for both.",
+        ),
+        Column("turns", _INT, "Rows of the speaker in `turns`."),
+        Column("words", _INT, "Rows of the speaker in `words`."),
+        Column(
+            "word_confidence", _DOUBLE, "Mean of the words' `confidence`, 0 to 1; 0 where there is no word."
+        ),
+        Column(
+            "speaker_confidence",
+            _DOUBLE,
+            "Mean of the words' `speaker_confidence`, 0 to 1; 0 where there is no word.",
+        ),
+    ),
+)
+
+FAILURES: Final = Table(
+    "failures",
+    "A row for each recording that was set aside the last time it was tried. The row goes when the "
+    "recording is processed.",
+    "Date of the first failure of the recording, in UTC.",
+    (
+        Column(
+            "call_id",
+            _STRING,
+            "First 32 hexadecimal digits of `source_sha256`; empty when the bytes could not be read.",
+        ),
+        Column("source", _STRING, "Path or address of the recording."),
+        Column(
+            "source_sha256",
+            _STRING,
+            "SHA-256 of the bytes of the recording, in hexadecimal; empty when they could not be read.",
+        ),
+        Column("reason", _STRING, "Why it was set aside, as a short name such as `not_audio`."),
+        Column("message", _STRING, "Why it was set aside and what to do about it, in a sentence or two."),
+        Column("retryable", _BOOL, "Whether the very same recording may succeed at another time."),
+        Column("attempts", _INT, "How often it has been tried without success, this time included."),
+        Column("settings_sha256", _STRING, _SETTINGS_SHA256),
+        Column("run_id", _STRING, "The run of the last attempt; joins to `runs.run_id`."),
+        Column("failed_at", _TIMESTAMP, "When the last attempt failed, in UTC."),
+    ),
+)
+
+RUNS: Final = Table(
+    "runs",
+    "A row for each run, rewritten while the run proceeds.",
+    "Date of the run's `started_at`, in UTC.",
+    (
+        Column("run_id", _STRING, "The run."),
+        Column("started_at", _TIMESTAMP, "When the run began, in UTC."),
+        Column(
+            "finished_at",
+            _TIMESTAMP,
+            "When the run ended, in UTC. Null while it is at work, and for ever where it was killed.",
+            nullable=True,
+        ),
+        Column("command", _STRING, "The command line."),
+        Column("host", _STRING, "Name of the machine."),
+        Column("pid", _INT, "Number of the process on that machine."),
+        Column("profile", _STRING, "Name of the set of models that was used."),
+        Column("settings", _STRING, "All settings, as a JSON object."),
+        Column("settings_sha256", _STRING, _SETTINGS_SHA256),
+        Column("models", _STRING_MAP, _MODELS),
+        Column("versions", _STRING_MAP, "Versions of Callfolio and of the libraries used: name to version."),
+        Column("sources", _INT, "Recordings that the run was given."),
+        Column("processed", _INT, "Recordings of these that it processed."),
+        Column("skipped", _INT, "Recordings of these that were in the store already, or twice in the list."),
+        Column("set_aside", _INT, "Recordings of these that it put into `failures`."),
+        Column("audio_s", _DOUBLE, "Sum of `duration_s` of the calls that it processed, in seconds."),
+        Column("wall_s", _DOUBLE, "Time since the run began, by the clock on the wall, in seconds."),
+        Column(
+            "status",
+            _STRING,
+            "How the run stands. A killed run says `running` and has no live process.",
+            values=RUN_STATUSES,
+        ),
+    ),
+)
+
+TABLES: Final[Mapping[str, Table]] = MappingProxyType(
+    {table.name: table for table in (CALLS, TURNS, WORDS, SPEAKERS, FAILURES, RUNS)}
+)
+
+
+def reference_markdown() -> str:
+    """The table reference of the README: a section for each table, a line for each column."""
+    return "\n".join(_section(table) for table in TABLES.values())
+
+
+def _section(table: Table) -> str:
+    lines = [
+        f"### `{table.name}`",
+        "",
+        table.description,
+        "",
+        "| Column | Type | Meaning |",
+        "|---|---|---|",
+        *(_line(column, column.meaning) for column in table.columns),
+        _line(
+            table.partition_column,
+            f"{table.partition} It is in the name of the folder, `call_date=YYYY-MM-DD`, not in the files.",
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _line(column: Column, meaning: str) -> str:
+    kind = f"{_type_name(column.type)}, may be null" if column.nullable else _type_name(column.type)
+    return f"| `{column.name}` | {kind} | {meaning.replace('|', chr(92) + '|')} |"
+
+
+def _type_name(kind: pa.DataType) -> str:
+    if pa.types.is_map(kind):
+        return f"map<{_type_name(kind.key_type)}, {_type_name(kind.item_type)}>"
+    if pa.types.is_list(kind):
+        return f"list<{_type_name(kind.value_type)}>"
+    if pa.types.is_timestamp(kind):
+        return "timestamp (UTC)"
+    if pa.types.is_date(kind):
+        return "date"
+    return str(kind)

@@ -1,0 +1,101 @@
+"""The values a call turns into: words with their speakers, turns, speakers, and the call itself.
+
+Times are seconds from the start of the recording.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.speech import Interval, LanguageGuess
+from pipelines.channels import Channels
+from pipelines.decoding import Audio
+from pipelines.recording import Recording
+
+
+@dataclass(frozen=True)
+class Word(Interval):
+    """A word that somebody said.
+
+    `confidence` and `speaker_confidence` are probabilities; `timing_source` and `speaker_source` say
+    where the times and the speaker came from, `overlapped` whether somebody else speaks meanwhile.
+    """
+
+    text: str
+    confidence: float
+    timing_source: str
+    speaker: str
+    speaker_confidence: float
+    speaker_source: str
+    overlapped: bool
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Consecutive words of one speaker; never empty."""
+
+    words: tuple[Word, ...]
+
+    @property
+    def speaker(self) -> str:
+        """Whose turn it is."""
+        return self.words[0].speaker
+
+    @property
+    def start(self) -> float:
+        """When its first word starts."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        """When the last of its words to end ends."""
+        return max(word.end for word in self.words)
+
+    @property
+    def text(self) -> str:
+        """What is said."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A speaker of a call; `channel` counts from 1 and is 0 where no channel is the speaker's own.
+
+    `talk` is where the speaker speaks, in order and without overlap.
+    """
+
+    name: str
+    role: str
+    role_confidence: float
+    channel: int
+    talk: tuple[Interval, ...]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of a whole call, as the table `calls` defines it; `snr_db` None where it cannot be."""
+
+    speech_s: float
+    overlap_s: float
+    uncovered_speech_s: float
+    snr_db: float | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """Everything that is known of a recording once it has been processed."""
+
+    recording: Recording
+    kind: str
+    audio: Audio
+    channels: Channels
+    language: LanguageGuess
+    turns: tuple[Turn, ...]
+    speakers: tuple[Speaker, ...]
+    measures: Measures
+    review_flags: tuple[str, ...]
+    stage_s: Mapping[str, float]
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """All words in the order of the transcript."""
+        return tuple(word for turn in self.turns for word in turn.words)

@@ -1,0 +1,52 @@
+"""What is said on each track, and in which language."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.aligner import Aligner
+from models.recogniser import Recogniser, SpeechActivity
+from models.speech import SAMPLE_RATE, LanguageGuess, Samples, Segment, Vocabulary
+from pipelines.failures import LanguageUnsupported
+from pipelines.word_times import settle_times
+
+
+def find_speech(tracks: Sequence[Samples], recogniser: Recogniser) -> tuple[SpeechActivity, ...]:
+    """Detect speech on each track, shape `(n,)` each."""
+    return tuple(recogniser.find_speech(track) for track in tracks)
+
+
+def choose_language(
+    path: Path,
+    tracks: Sequence[Samples],
+    activity: Sequence[SpeechActivity],
+    given: str | None,
+    recogniser: Recogniser,
+) -> LanguageGuess:
+    """The language that was given, or the one that the stretches of speech of all tracks agree on.
+
+    Raises `LanguageUnsupported` when the model does not know the language given for `path`.
+    """
+    if given is not None:
+        if given not in recogniser.languages:
+            raise LanguageUnsupported(path, given, recogniser.languages)
+        return LanguageGuess(given, 1.0)
+    loudest = max(range(len(tracks)), key=lambda i: activity[i].seconds)
+    return recogniser.detect_language(tracks[loudest], activity[loudest].chunks)
+
+
+def transcribe(
+    tracks: Sequence[Samples],
+    activity: Sequence[SpeechActivity],
+    language: str,
+    vocabulary: Vocabulary,
+    recogniser: Recogniser,
+    aligner: Aligner | None,
+) -> tuple[tuple[Segment, ...], ...]:
+    """The segments of each track with their words' times, from the aligner where it knows the language."""
+    transcripts = []
+    for track, heard in zip(tracks, activity, strict=True):
+        segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)
+        if aligner is not None and aligner.serves(language):
+            segments = aligner.align(segments, track, language)
+        transcripts.append(settle_times(segments, heard.speech, len(track) / SAMPLE_RATE))
+    return tuple(transcripts)

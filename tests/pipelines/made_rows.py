@@ -1,0 +1,155 @@
+"""Rows of calls that nobody spoke, for tests of what happens to rows."""
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+from pipelines.tables import CallRows
+
+DAY = dt.datetime(2024, 3, 5, 9, 30, tzinfo=dt.UTC)
+
+
+def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, words: int = 4) -> CallRows:
+    """A call of `turns` turns of `words` words each, two speakers in alternation.
+
+    The recording is told by `name`; `version` is in every row of the call; `day` moves its date.
+    """
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    call_id, duration = sha256[:32], 1.0 + turns * words
+    started_at = DAY + dt.timedelta(days=day)
+    roles = {"S1": "agent", "S2": "customer"}
+    spoken: list[dict[str, Any]] = []
+    for position in range(turns * words):
+        turn = position // words
+        speaker = f"S{1 + turn % 2}"
+        spoken.append(
+            {
+                "call_id": call_id,
+                "turn": turn,
+                "position": position,
+                "word": f"v{version}.",
+                "start_s": 0.5 + position,
+                "end_s": 1.25 + position,
+                "confidence": 0.75,
+                "timing_source": "ctc",
+                "speaker": speaker,
+                "role": roles[speaker],
+                "speaker_confidence": 0.5,
+                "speaker_source": "diarization",
+                "overlapped": False,
+            }
+        )
+    taken = []
+    for turn in range(turns):
+        of_turn = [word for word in spoken if word["turn"] == turn]
+        taken.append(
+            {
+                "call_id": call_id,
+                "turn": turn,
+                "speaker": of_turn[0]["speaker"],
+                "role": of_turn[0]["role"],
+                "start_s": of_turn[0]["start_s"],
+                "end_s": of_turn[-1]["end_s"],
+                "text": " ".join(word["word"] for word in of_turn),
+                "word_count": words,
+                "word_confidence": 0.75,
+                "speaker_confidence": 0.5,
+                "overlap_s": 0.0,
+            }
+        )
+    speakers = [
+        {
+            "call_id": call_id,
+            "speaker": speaker,
+            "role": role,
+            "role_confidence": 0.5,
+            "channel": 0,
+            "talk_s": 0.75 * sum(word["speaker"] == speaker for word in spoken),
+            "turns": sum(turn["speaker"] == speaker for turn in taken),
+            "words": sum(word["speaker"] == speaker for word in spoken),
+            "word_confidence": 0.75,
+            "speaker_confidence": 0.5,
+        }
+        for speaker, role in roles.items()
+    ]
+    call = {
+        "call_id": call_id,
+        "source": f"calls/{name}.wav",
+        "source_sha256": sha256,
+        "started_at": started_at,
+        "started_at_source": "metadata",
+        "call_date": started_at.date(),
+        "duration_s": duration,
+        "channels": 1,
+        "channel_mode": "mono",
+        "sample_rate": 8000,
+        "codec": "pcm_s16le",
+        "kind": "contact_center",
+        "language": "en",
+        "language_confidence": 0.9,
+        "agent_id": "",
+        "customer_id": "",
+        "queue": "billing",
+        "direction": "inbound",
+        "metadata": {"version": str(version)},
+        "speaker_count": 2,
+        "word_count": len(spoken),
+        "turn_count": turns,
+        "speech_s": 0.75 * len(spoken),
+        "silence_s": duration - 0.75 * len(spoken),
+        "overlap_s": 0.0,
+        "uncovered_speech_s": 0.0,
+        "snr_db": None,
+        "damage": "",
+        "review_flags": ["low_confidence"],
+        "profile": "tiny",
+        "models": {"recogniser": "ab" * 32},
+        "settings_sha256": f"settings-{version}",
+        "pipeline_version": "0.1.0",
+        "schema_version": 1,
+        "run_id": "run-1",
+        "processed_at": DAY + dt.timedelta(days=100, seconds=version),
+        "stage_s": {"transcribe": 1.5},
+    }
+    return CallRows(call, tuple(taken), tuple(spoken), tuple(speakers))
+
+
+def made_failure(source: str = "calls/a.wav", call_id: str = "", **changes: Any) -> dict[str, Any]:
+    """A row of `failures` without `attempts`."""
+    return {
+        "call_id": call_id,
+        "source": source,
+        "source_sha256": "",
+        "reason": "unreadable",
+        "message": "The file cannot be read. Make it readable.",
+        "retryable": True,
+        "settings_sha256": "settings-0",
+        "run_id": "run-1",
+        "failed_at": DAY,
+        **changes,
+    }
+
+
+def made_run(**changes: Any) -> dict[str, Any]:
+    """A row of `runs` that is at work."""
+    return {
+        "run_id": "20240305T093000-1",
+        "started_at": DAY,
+        "finished_at": None,
+        "command": "callfolio run calls",
+        "host": "host",
+        "pid": 1,
+        "profile": "tiny",
+        "settings": "{}",
+        "settings_sha256": "settings-0",
+        "models": {"recogniser": "ab" * 32},
+        "versions": {"callfolio": "0.1.0"},
+        "sources": 3,
+        "processed": 0,
+        "skipped": 0,
+        "set_aside": 0,
+        "audio_s": 0.0,
+        "wall_s": 0.0,
+        "status": "running",
+        **changes,
+    }
