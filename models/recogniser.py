@@ -7,7 +7,7 @@ language that Whisper knows has word times, without decoding twice.
 
 import string
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import ctranslate2
 import numpy as np
 import torch
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import merge_punctuations
 from whisperx.asr import WhisperModel
 from whisperx.audio import log_mel_spectrogram
 from whisperx.vads import Pyannote
@@ -36,8 +35,11 @@ BATCH_SIZE = 8
 LANGUAGE_CHUNKS = 4
 """Stretches of speech, spread over the recording, that vote on its language."""
 
-_PREPENDED = "\"'“¿([{-"
-_APPENDED = "\"'.。,，!！?？:：”)]}、"
+_UNSPACED = {"zh", "ja", "th", "lo", "my", "yue"}
+"""Languages that Whisper writes without spaces between words."""
+_CLOSING = set(".,!?:;…—–-)]}”»。，、？！：；")
+"""Marks that belong to the word before them even after a space."""
+
 _PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
 
 
@@ -148,28 +150,38 @@ class Recogniser:
             yield Segment(
                 chunk.start,
                 chunk.end,
-                words=_words(alignment, chunk),
+                words=_words(alignment, chunk, tokenizer.language_code not in _UNSPACED),
                 mean_logprob=result.scores[0],
             )
 
 
-def _words(alignment: list[dict[str, Any]], chunk: Interval) -> tuple[TimedWord, ...]:
-    """Whisper's word pieces with punctuation joined to its word, times on the clock of the samples."""
-    merge_punctuations(alignment, _PREPENDED, _APPENDED)
+def _words(alignment: list[dict[str, Any]], chunk: Interval, spaced: bool) -> tuple[TimedWord, ...]:
+    """Whisper's word pieces joined to words, with times on the clock of the samples.
+
+    Where words are written with spaces between them, a piece without one belongs to the word before it,
+    as in "$1" + ",860"; otherwise only punctuation does. Opening marks and "$" come with their space.
+    """
     words: list[TimedWord] = []
     for piece in alignment:
         text = piece["word"].strip()
         if not text:
             continue
         start = chunk.start + min(float(piece["start"]), chunk.duration)
-        end = chunk.start + min(float(piece["end"]), chunk.duration)
-        if set(text) <= _PUNCTUATION and words:
-            # Stray punctuation is nobody's word: it stays with the word before it.
+        end = max(start, chunk.start + min(float(piece["end"]), chunk.duration))
+        confidence = float(np.clip(piece["probability"], 0.0, 1.0))
+        punctuation = set(text) <= _PUNCTUATION
+        continues = not piece["word"].startswith(" ") and (spaced or punctuation)
+        if words and (continues or set(text) <= _CLOSING):
             last = words[-1]
-            words[-1] = TimedWord(last.start, last.end, last.text + text, last.confidence, last.timing_source)
+            words[-1] = replace(
+                last,
+                text=last.text + text,
+                # Punctuation has no sound: it may not stretch its word, nor say how sure the word is.
+                end=last.end if punctuation else end,
+                confidence=last.confidence if punctuation else min(last.confidence, confidence),
+            )
         else:
-            confidence = float(np.clip(piece["probability"], 0.0, 1.0))
-            words.append(TimedWord(start, max(start, end), text, confidence, "cross_attention"))
+            words.append(TimedWord(start, end, text, confidence, "cross_attention"))
     return tuple(words)
 
 

@@ -6,6 +6,7 @@ This is the front door for a reader: every step is named here, in order.
 from models.loaded import LoadedModels
 from pipelines.attribution import attribute
 from pipelines.channels import separate
+from pipelines.cross_talk import without_cross_talk
 from pipelines.decoding import decode
 from pipelines.diarization import tell_speakers_apart
 from pipelines.failures import NoSpeech
@@ -27,7 +28,7 @@ def process(
     stage = Stages(hook)
     with stage("decode"):
         audio = decode(recording.path)
-        channels = separate(audio)
+        channels = without_cross_talk(separate(audio))
     with stage("vad"):
         activity = find_speech(channels.tracks, models.recogniser)
         if not any(heard.speech for heard in activity):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from models.errors import CallfolioError
 
 
-class RecordingFailure(CallfolioError):  # noqa: N818 (the project's word; `reason` names them)
+class RecordingFailure(CallfolioError):
     """A recording cannot be processed. `reason` is what the `failures` table holds; `retryable` says
     whether the very same file may succeed at another time."""
 

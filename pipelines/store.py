@@ -121,9 +121,11 @@ class Store:
             "calls": _parquet("calls", [call], source),
         }
         with self._storing(), self._lock(call_id):
-            # All is on the disk before anything is removed: a full disk costs no call that was there.
-            staged = {name: self._stage(call_id, content) for name, content in contents.items()}
+            staged: dict[str, Path] = {}
             try:
+                # All is on the disk before anything is removed: a full disk costs no call that was there.
+                for name, content in contents.items():
+                    staged[name] = self._stage(call_id, content)
                 self._remove(self._copies("calls", call_id))
                 for name, temporary in staged.items():
                     target = self._path(name, call_date, call_id)

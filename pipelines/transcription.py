@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.aligner import Aligner
 from models.recogniser import Recogniser, SpeechActivity
-from models.speech import SAMPLE_RATE, LanguageGuess, Samples, Segment, Vocabulary
+from models.speech import LanguageGuess, Samples, Segment, Vocabulary
 from pipelines.failures import LanguageUnsupported
 from pipelines.word_times import settle_times
 
@@ -48,5 +48,5 @@ def transcribe(
         segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)
         if aligner is not None and aligner.serves(language):
             segments = aligner.align(segments, track, language)
-        transcripts.append(settle_times(segments, heard.speech, len(track) / SAMPLE_RATE))
+        transcripts.append(settle_times(segments, track))
     return tuple(transcripts)

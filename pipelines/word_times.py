@@ -1,64 +1,124 @@
-"""Word times that can be relied on: inside the call, in order, and never stretched across a silence."""
+"""Word times that can be relied on: inside the call, in order, and never stretched across a silence.
 
-from bisect import bisect_left
+Attention places a word to within a tenth of a second where speech goes on, and loosely beside a pause,
+which it has to give to one word or the other. There the sound itself tells: a word begins and ends
+where its stretch of sound does.
+"""
+
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from models.speech import Interval, Segment, TimedWord
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_closing, uniform_filter1d
+
+from models.speech import SAMPLE_RATE, Interval, Samples, Segment, TimedWord
+
+ATTENTION_LEAD_S = 0.06
+"""Whisper's cross-attention runs ahead of the sound by this: the median over all words of the made calls,
+whose times are exact, is 0.056 s at starts and 0.065 s at ends; on telephone calls it is no less."""
 
 LONGEST_WORD_S = 2.0
-"""No word lasts longer; what attention places beyond it is the pause that follows or comes before."""
+"""No word lasts longer; what is placed beyond it is noise that follows it."""
 
-_PAD_S = 0.1
-"""Voice activity detection cuts off soft beginnings and ends; a word may reach this far beyond it."""
+REACH_S = 0.3
+"""How far a word's edge may move outwards to where the sound beside it begins or ends."""
+
+_FRAME_S = 0.01
+_CLOSURE_S = 0.15
+"""Silences up to this length lie within words: before a p, t or k there is nothing to hear."""
+
+_BELOW_SPEECH_DB = 30.0
+_ABOVE_NOISE_DB = 6.0
+"""A frame sounds when it is no further than this below speech, and this far above the noise."""
 
 
-def settle_times(
-    segments: Sequence[Segment], speech: Sequence[Interval], duration: float
-) -> tuple[Segment, ...]:
-    """Settle the times of all words of one track: `speech` is where voice activity detection heard any.
+@dataclass(frozen=True)
+class Sounding:
+    """The stretches of a track in which something sounds: first frame and frame after the last, in order."""
 
-    Words stay in their order; starts never go back, and every word lies in 0…`duration`.
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+
+def settle_times(segments: Sequence[Segment], samples: Samples) -> tuple[Segment, ...]:
+    """Settle the times of all words of one track, `samples` of shape `(n,)`.
+
+    Words stay in their order; starts never go back, and every word lies within the track.
     """
+    duration = len(samples) / SAMPLE_RATE
+    sounding = find_sound(samples)
     settled = []
     floor = 0.0
     for segment in segments:
-        words = []
-        for word in segment.words:
-            held = _in_order(_within_speech(word, speech), floor, duration)
-            floor = held.start
-            words.append(held)
-        settled.append(replace(segment, words=_without_overlap(words)))
+        words = _in_order([_without_lead(word, segment) for word in segment.words], floor, duration)
+        words = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
+        words = _in_order(words, floor, duration)
+        floor = max([floor, *(word.start for word in words)])
+        settled.append(replace(segment, words=tuple(words)))
     return tuple(settled)
 
 
-def _within_speech(word: TimedWord, speech: Sequence[Interval]) -> TimedWord:
-    """Cut the word back to the one stretch of speech that most of it lies in."""
-    first = bisect_left(speech, word.start, key=lambda interval: interval.end)
-    touched = []
-    for interval in speech[first:]:
-        if interval.start >= word.end:
-            break
-        touched.append(interval)
-    if not touched:
+def find_sound(samples: Samples) -> Sounding:
+    """Find the stretches in which something sounds in `samples`, shape `(n,)`."""
+    frame = int(_FRAME_S * SAMPLE_RATE)
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
+    if not len(frames):
+        return Sounding(np.zeros(0, np.intp), np.zeros(0, np.intp))
+    levels = 10 * np.log10(uniform_filter1d((frames**2).mean(axis=1), 3) + 1e-12)
+    quiet, loud = np.percentile(levels, [10, 95])
+    sounds = levels > max(loud - _BELOW_SPEECH_DB, min(quiet + _ABOVE_NOISE_DB, loud - _ABOVE_NOISE_DB))
+    padded = np.pad(sounds, round(_CLOSURE_S / _FRAME_S))  # closing must not eat into the ends of the track
+    closed = binary_closing(padded, np.ones(round(_CLOSURE_S / _FRAME_S)))
+    sounds = closed[round(_CLOSURE_S / _FRAME_S) :][: len(sounds)]
+    edges = np.flatnonzero(np.diff(sounds.astype(np.int8), prepend=0, append=0))
+    return Sounding(edges[::2], edges[1::2])
+
+
+def _without_lead(word: TimedWord, segment: Segment) -> TimedWord:
+    if word.timing_source != "cross_attention":
+        return word
+    return replace(
+        word,
+        start=min(word.start + ATTENTION_LEAD_S, segment.end),
+        end=min(word.end + ATTENTION_LEAD_S, segment.end),
+    )
+
+
+def _room(words: Sequence[TimedWord], i: int, duration: float) -> tuple[float, float]:
+    """Where the word may lie: after the end of the one before and before the start of the next."""
+    earliest = words[i - 1].end if i else 0.0
+    latest = words[i + 1].start if i + 1 < len(words) else duration
+    return min(earliest, words[i].start), max(latest, words[i].end)
+
+
+def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Sounding) -> TimedWord:
+    """The word on the stretch of sound that most of it lies in, out to its edges where they are near."""
+    start, end = word.start / _FRAME_S, word.end / _FRAME_S
+    first = int(np.searchsorted(sounding.ends, start, side="right"))
+    last = int(np.searchsorted(sounding.starts, end, side="left"))
+    if first >= last:
         return _shortened(word)
-    home = max(touched, key=word.overlap)
-    start = max(word.start, home.start - _PAD_S)
-    end = min(word.end, home.end + _PAD_S)
-    return _shortened(replace(word, start=start, end=max(start, end)))
+    starts, ends = sounding.starts[first:last], sounding.ends[first:last]
+    home = int(np.argmax(np.minimum(ends, end) - np.maximum(starts, start)))
+    begins, finishes = float(starts[home]) * _FRAME_S, float(ends[home]) * _FRAME_S
+    near_start = max(begins, earliest) if word.start - begins <= REACH_S else word.start
+    near_end = min(finishes, latest) if finishes - word.end <= REACH_S else word.end
+    start_s = max(word.start, begins) if word.start < begins else min(near_start, word.start)
+    end_s = min(word.end, finishes) if word.end > finishes else max(near_end, word.end)
+    return _shortened(replace(word, start=start_s, end=max(start_s, end_s)))
 
 
 def _shortened(word: TimedWord) -> TimedWord:
     return replace(word, end=min(word.end, word.start + LONGEST_WORD_S))
 
 
-def _in_order(word: TimedWord, floor: float, duration: float) -> TimedWord:
-    start = min(max(word.start, floor), duration)
-    return replace(word, start=start, end=min(max(word.end, start), duration))
-
-
-def _without_overlap(words: Sequence[TimedWord]) -> tuple[TimedWord, ...]:
-    """End each word before the next of the same track begins: one mouth says one word at a time."""
-    following = [word.start for word in words[1:]]
-    ends = [*following, words[-1].end] if words else []
-    return tuple(replace(word, end=min(word.end, end)) for word, end in zip(words, ends, strict=True))
+def _in_order(words: Sequence[TimedWord], floor: float, duration: float) -> list[TimedWord]:
+    """Starts that never go back, ends that do not reach into the next word, all within the track."""
+    ordered: list[TimedWord] = []
+    for word in words:
+        start = min(max(word.start, floor), duration)
+        ordered.append(replace(word, start=start, end=min(max(word.end, start), duration)))
+        floor = start
+    following = [word.start for word in ordered[1:]] + [duration]
+    return [replace(word, end=min(word.end, end)) for word, end in zip(ordered, following, strict=True)]

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -113,7 +114,7 @@ def test_words_of_a_speaker_follow_one_another_within_the_call(recording: Path) 
     for speaker in truth["speakers"]:
         words = [word for word in truth["words"] if word["speaker"] == speaker]
         assert all(0 <= word["start_s"] < word["end_s"] <= truth["duration_s"] for word in words)
-        assert all(a["end_s"] <= b["start_s"] for a, b in zip(words, words[1:], strict=False))
+        assert all(a["end_s"] <= b["start_s"] for a, b in pairwise(words))
 
 
 @each_call
@@ -185,8 +186,8 @@ def dialogue(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("synthesis.dialogue")
 
 
-def placed(dialogue: ModuleType, lines: list[dict[str, Any]], **options: Any) -> Any:
-    def speak(text: str, voice: str, speed: float) -> Any:
+def placed(dialogue: ModuleType, lines: list[dict[str, Any]], minutes: float | None = None) -> Any:
+    def speak(text: str, _voice: str, _speed: float) -> Any:
         words = text.split()
         length = round((0.2 + 0.3 * len(words)) * dialogue.SPEECH_RATE)
         timed = [dialogue.TimedWord(w, 0.1 + 0.3 * n, 0.4 + 0.3 * n) for n, w in enumerate(words)]
@@ -203,14 +204,13 @@ def placed(dialogue: ModuleType, lines: list[dict[str, Any]], **options: Any) ->
             "lines": lines,
         }
     )
-    if "minutes" in options:
-        until = options["minutes"] * 60
-        return dialogue.place(made, speak, dialogue.repeated(made), until=until)
-    return dialogue.place(made, speak)
+    if minutes is None:
+        return dialogue.place(made, speak)
+    return dialogue.place(made, speak, dialogue.repeated(made), until=minutes * 60)
 
 
 def times(call: Any) -> list[tuple[float, float]]:
-    return [(pytest.approx(line.start), pytest.approx(line.end)) for line in call.lines]
+    return [(round(line.start, 9), round(line.end, 9)) for line in call.lines]
 
 
 def test_a_line_begins_its_gap_after_the_line_before(dialogue: ModuleType) -> None:
@@ -245,7 +245,7 @@ def test_a_backchannel_is_spoken_within_a_line_and_takes_no_turn(dialogue: Modul
 
 def test_a_silence_begins_where_the_line_before_ends_and_music_after_its_gap(dialogue: ModuleType) -> None:
     call = placed(dialogue, [{"Ann": "one"}, {"silence": 2}, {"Bob": "two"}, {"hold": 3, "gap": 0.5}])
-    assert [(e.kind, pytest.approx(e.start), pytest.approx(e.end)) for e in call.events] == [
+    assert [(e.kind, round(e.start, 9), round(e.end, 9)) for e in call.events] == [
         ("silence", 0.9, 2.9),
         ("hold", 4.05, 7.05),
     ]
@@ -258,7 +258,7 @@ def test_a_dialogue_is_gone_through_until_the_minutes_are_full(dialogue: ModuleT
     assert 120 <= call.duration < 122
     assert call.lines[2].line.text == "one two"
     assert call.lines[2].line.speed != call.lines[0].line.speed
-    assert all(a.end < b.start for a, b in zip(call.lines, call.lines[1:], strict=False))
+    assert all(a.end < b.start for a, b in pairwise(call.lines))
 
 
 @pytest.mark.parametrize(
@@ -278,3 +278,59 @@ def test_a_dialogue_that_cannot_be_spoken_says_why(
 ) -> None:
     with pytest.raises(dialogue.DialogueError, match=complaint):
         placed(dialogue, lines)
+
+
+# How word times come out of phoneme durations and silences.
+
+
+@pytest.fixture
+def kokoro(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("synthesis.kokoro")
+
+
+def test_phonemes_run_together_are_shared_out_to_their_words(kokoro: ModuleType) -> None:
+    alone = ["aim", "ei", "bit", "aut", "ov", "dhe", "luup,", "won", "ov", "dhe", "cards."]
+    together = "aim e bit autev dhe luup, wun ovdhe cards."
+    shares = ["aim", "e", "bit", "aut", "ev", "dhe", "luup,", "wun", "ov", "dhe", "cards."]
+    assert kokoro.shared_out(together, alone) == shares
+
+
+def spans(
+    kokoro: ModuleType, phonemes: list[str], frames: list[int], silent: Any
+) -> list[tuple[float, float]]:
+    edges = np.concatenate([[0.0], np.cumsum(frames) * kokoro.FRAME_S])
+    return [(round(start, 6), round(end, 6)) for start, end in kokoro.word_spans(phonemes, edges, silent)]
+
+
+def test_words_without_a_pause_meet_in_the_middle_of_their_space(kokoro: ModuleType) -> None:
+    # pad 0-0.25, a 0.25-0.5, space 0.5-0.55, b 0.55-0.8, pad; all heard 0.035 s earlier.
+    assert spans(kokoro, ["a", "b"], [10, 10, 2, 10, 2], [(0.0, 0.22), (0.76, 0.85)]) == [
+        (0.22, 0.49),
+        (0.49, 0.76),
+    ]
+
+
+def test_a_pause_lies_between_words_and_not_before_the_short_word_it_follows(kokoro: ModuleType) -> None:
+    # The model counts most of the pause after “b.” as part of b.
+    frames = [10, 10, 2, 12, 2, 2, 10, 2]
+    silent = [(0.0, 0.22), (0.62, 0.9), (1.15, 1.25)]
+    assert spans(kokoro, ["a", "b.", "c"], frames, silent) == [(0.22, 0.49), (0.49, 0.62), (0.9, 1.15)]
+
+
+@pytest.mark.parametrize("suffix", [".opus", ".flac"])
+def test_encoding_keeps_every_sound_at_its_time_and_is_repeatable(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    telephone = importlib.import_module("synthesis.telephone")
+    samples = np.zeros((1, 3 * RATE), dtype=np.float32)
+    samples[0, RATE : RATE + 800] = telephone.beep(0.1)
+    files = [tmp_path / f"{n}{suffix}" for n in range(2)]
+    for file in files:
+        telephone.encode(samples, file)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    heard = decoded(files[0])[0]
+    loud = np.flatnonzero(np.abs(heard) > 0.05) / RATE
+    assert len(heard) == pytest.approx(3 * RATE, abs=8)
+    assert (loud[0], loud[-1]) == (pytest.approx(1.0, abs=0.005), pytest.approx(1.1, abs=0.005))

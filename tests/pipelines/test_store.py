@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import DAY, made_call, made_failure, made_run
@@ -37,10 +40,22 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def writer(store: Store, *arguments: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, HERE / "writer.py", store.root, *map(str, arguments)]
+@contextmanager
+def writer(folder: Path, *arguments: object) -> "Iterator[subprocess.Popen[str]]":
+    """Another process that writes; it is killed at the end if it still lives."""
+    command = [sys.executable, str(HERE / "writer.py"), str(folder), *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said_by(process: "subprocess.Popen[str]") -> list[str]:
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    return said.splitlines()
 
 
 def files(store: Store, name: str) -> list[str]:
@@ -112,7 +127,7 @@ def test_a_file_has_the_schema_of_its_table_and_is_compressed_with_zstd(store: S
             assert [(field.name, field.type, field.nullable) for field in schema] == [
                 (field.name, field.type, field.nullable) for field in table.schema
             ]
-            assert file.metadata.metadata[b"schema_version"] == str(SCHEMA_VERSION).encode()
+            assert (file.metadata.metadata or {})[b"schema_version"] == str(SCHEMA_VERSION).encode()
             group = file.metadata.row_group(0)
             assert {group.column(at).compression for at in range(group.num_columns)} == {"ZSTD"}
 
@@ -132,13 +147,8 @@ def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         store = Store(tmp_path / name)
         store.write_call(made_call("a", turns=50))
-        contents.append(
-            {file: (store.root / "tables" / file).read_bytes() for file in files(store, "..")[:0]}
-        )
-        contents[-1] = {
-            str(path.relative_to(store.root)): path.read_bytes()
-            for path in (store.root / "tables").rglob("*.parquet")
-        }
+        tables = store.root / "tables"
+        contents.append({path.relative_to(tables): path.read_bytes() for path in tables.rglob("*.parquet")})
     assert len(contents[0]) == 4
     assert contents[0] == contents[1]
 
@@ -199,7 +209,9 @@ def test_pyarrow_reads_a_folder_as_it_is(store: Store) -> None:
 def test_duckdb_reads_a_folder_as_it_is(store: Store) -> None:
     store.write_call(made_call("a", day=0))
     store.write_call(made_call("b", day=1))
-    types = duckdb.sql(f"describe from '{store.root}/tables/calls/*/*.parquet'").fetchall()
+    with duckdb.connect() as connection:
+        connection.execute(f"describe from '{store.root}/tables/calls/*/*.parquet'")
+        types = connection.fetchall()
     described = {name: kind for name, kind, *_ in types}
     assert list(described) == TABLES["calls"].read_schema.names
     expected = {
@@ -253,7 +265,7 @@ def test_a_call_that_is_not_there_is_one_sentence(store: Store) -> None:
     with pytest.raises(UsageError, match=f"There is no call {A} in the store"):
         store.read_call(A)
     with pytest.raises(
-        UsageError, match="There is no table wrods. The tables are calls, turns, words, speak"
+        UsageError, match=r"There is no table wrods. The tables are calls, turns, words, speak"
     ):
         store.table("wrods")
 
@@ -325,53 +337,46 @@ def test_rows_that_break_an_invariant_leave_the_store_as_it_was(store: Store) ->
 # Killed anywhere
 
 
+def visible(views: duckdb.DuckDBPyConnection) -> list[int]:
+    return [len(views.sql(f"from {name}").fetchall()) for name in ("turns", "words", "speakers")]
+
+
 def test_a_write_that_dies_at_any_change_to_a_file_shows_no_half_call_and_is_mended(tmp_path: Path) -> None:
     """The process is killed before each of the changes in turn: every file made, moved, or removed."""
     before, after = made_call("a", 0, day=0), made_call("a", 1, day=1)
-    undisturbed = Store(tmp_path / "undisturbed")
-    undisturbed.write_call(after)
-
-    def died_at(moment: int) -> tuple[Store, str]:
-        store = Store(tmp_path / str(moment))
-        store.write_call(before)
-        with writer(store, "die-at", moment) as process:
-            assert process.stdout is not None
-            said = process.stdout.read()
-        return store, said
-
-    seen, moment, lived = set(), 0, False
-    with ThreadPoolExecutor(2) as pool:
-        while not lived:
-            for store, said in pool.map(died_at, range(moment + 1, moment + 9)):
-                moment += 1
-                lived = lived or said == "lived\n"
-                there = store.processed()
-                if there:
-                    read = store.read_call(A)
-                    assert read in (before, after)
-                    assert there == {A: read.call["settings_sha256"]}
-                    seen.add("new" if read == after else "old")
-                else:
-                    seen.add("none")
-                for name in ("turns", "words", "speakers"):
-                    assert (store.table(name).num_rows > 0) == bool(there)
-                store.sweep()
-                assert list((store.root / "tmp").iterdir()) == []
-                assert [len(files(store, name)) for name in OF_CALLS] == [len(there)] * 4
-                store.write_call(after)
-                assert same_tables(store, undisturbed)
+    with writer(tmp_path, "die") as process:
+        (said,) = said_by(process)
+    moments, status = map(int, said.split())
+    assert status == 0
+    assert moments > 20
+    seen = set()
+    for moment in range(1, moments + 1):
+        store = Store(tmp_path / str(moment), create=False)
+        there = store.processed()
+        if there:
+            read = store.read_call(A)
+            assert read in (before, after)
+            assert there == {A: read.call["settings_sha256"]}
+            seen.add("new" if read == after else "old")
+        else:
+            seen.add("none")
+        assert store.read(visible) == ([len(read.turns), len(read.words), 2] if there else [0, 0, 0])
+        store.sweep()
+        assert list((store.root / "tmp").iterdir()) == []
+        assert [len(files(store, name)) for name in OF_CALLS] == [len(there)] * 4
+        store.write_call(after)
+        assert store.read_call(A) == after
+        assert [len(files(store, name)) for name in OF_CALLS] == [1, 1, 1, 1]
     assert seen == {"old", "none", "new"}
-    assert moment > 15
 
 
 def test_a_writer_killed_at_random_moments_leaves_a_store_that_the_next_one_makes_right(store: Store) -> None:
     names = ("a", "b", "c", "d")
     for _ in range(10):
-        with writer(store, "rewrite") as process:
+        with writer(store.root, "rewrite") as process:
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(random.uniform(0, 0.15))
-            process.kill()
         for call_id, settings_sha256 in store.processed().items():
             read = store.read_call(call_id)
             assert {word["word"] for word in read.words} == {f"v{settings_sha256.removeprefix('settings-')}."}
@@ -428,7 +433,7 @@ def test_a_reader_never_sees_half_a_call_while_calls_are_replaced(store: Store) 
         left join (select call_id, count(*) as turns from turns group by 1) t using (call_id)
     """
     seen = set()
-    with writer(store, "slowly") as process:
+    with writer(store.root, "slowly") as process:
         assert process.stdout is not None
         process.stdout.readline()
         until = time.monotonic() + 3
@@ -439,16 +444,24 @@ def test_a_reader_never_sees_half_a_call_while_calls_are_replaced(store: Store) 
                 assert (words or 0, turns or 0) == (word_count, turn_count)
                 assert versions in ([f"v{version}."], None)
                 seen.add(version)
-        process.kill()
     assert len(seen) > 2
 
 
+def test_a_writer_waits_while_another_writes_the_same_call(store: Store) -> None:
+    store.write_call(made_call("a", 0))
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(store.root / "locks" / f"{A[-2:]}.lock"):
+            writing = pool.submit(store.write_call, made_call("a", 1))
+            with pytest.raises(TimeoutError):
+                writing.result(timeout=0.5)
+            assert store.read_call(A) == made_call("a", 0)
+        writing.result(timeout=30)
+    assert store.read_call(A) == made_call("a", 1)
+
+
 def test_writers_of_one_call_leave_one_whole_version(store: Store) -> None:
-    processes = [writer(store, "same", version) for version in (1, 2)]
-    assert [process.wait() for process in processes] == [0, 0]
-    for process in processes:
-        assert process.stdout is not None
-        process.stdout.close()
+    with writer(store.root, "same", 1) as one, writer(store.root, "same", 2) as other:
+        assert (said_by(one), said_by(other)) == ([], [])
     assert store.read_call(A) in [
         made_call("a", version, day=version, turns=10 * version) for version in (1, 2)
     ]
@@ -483,7 +496,7 @@ def test_a_store_is_made_when_missing(tmp_path: Path) -> None:
 
 
 def test_a_store_is_not_made_when_only_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="There is no store at .*mistyped. Process some recordings"):
+    with pytest.raises(UsageError, match=r"There is no store at .*mistyped. Process some recordings"):
         Store(tmp_path / "mistyped", create=False)
     assert list(tmp_path.iterdir()) == []
 
@@ -503,7 +516,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_marker_is_one_sentence(tmp_path: Path, content: str) -> None:
     marker = Store(tmp_path).root / "callfolio-store.json"
     marker.write_text(content)
-    with pytest.raises(StoreError, match="callfolio-store.json is damaged"):
+    with pytest.raises(StoreError, match=r"callfolio-store.json is damaged"):
         Store(tmp_path)
 
 
@@ -524,12 +537,11 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path, insid
 
 
 def test_a_full_quota_of_a_file_costs_nothing_that_was_there(store: Store) -> None:
-    with writer(store, "full") as process:
-        assert process.stdout is not None
-        said = process.stdout.read().splitlines()
+    with writer(store.root, "full") as process:
+        said = said_by(process)
     assert said == [
-        f"The store {store.root} cannot be used: {os.strerror(errno.EFBIG)}. Look after the disk and run again; "
-        "what was finished is kept.",
+        f"The store {store.root} cannot be used: {os.strerror(errno.EFBIG)}. Look after the disk and run "
+        "again; what was finished is kept.",
         f"{ {A: 'settings-0'} } []",
     ]
     assert store.read_call(A) == made_call("a", 0)
@@ -549,10 +561,11 @@ def test_a_full_disk_and_a_read_only_one_are_sentences_and_cost_nothing(tmp_path
         env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
     )
     assert done.stdout.splitlines() == [
-        f"The disk of the store {folder}/store is full. Make room on it and run again; what was finished is kept.",
+        f"The disk of the store {folder}/store is full. Make room on it and run again; what was "
+        "finished is kept.",
         f"{ {A: 'settings-0'} } []",
-        f"The store {folder}/store cannot be written: Read-only file system. Make the folder writable, or name "
-        "another one, and run again.",
+        f"The store {folder}/store cannot be written: Read-only file system. Make the folder writable, or "
+        "name another one, and run again.",
         f"{ {A: 'settings-0'} } []",
     ]
 
@@ -561,5 +574,5 @@ def test_a_damaged_file_of_a_call_is_named(store: Store) -> None:
     store.write_call(made_call("a"))
     (path,) = (store.root / "tables" / "words").rglob("*.parquet")
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(StoreError, match="words/call_date=2024-03-05/.*parquet is damaged. Delete it"):
+    with pytest.raises(StoreError, match=r"words/call_date=2024-03-05/.*parquet is damaged. Delete it"):
         store.read_call(A)

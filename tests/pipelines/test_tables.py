@@ -10,8 +10,9 @@ from pipelines.tables import CALLS, SCHEMA_VERSION, TABLES, Column, Table, refer
 PROMISED = {
     "calls": "call_id source source_sha256 started_at duration_s channels channel_mode sample_rate codec "
     "kind language language_confidence agent_id customer_id queue direction metadata speaker_count "
-    "word_count turn_count speech_s silence_s overlap_s uncovered_speech_s snr_db review_flags profile models "
-    "settings_sha256 pipeline_version schema_version run_id processed_at stage_s started_at_source damage",
+    "word_count turn_count speech_s silence_s overlap_s uncovered_speech_s snr_db review_flags profile "
+    "models settings_sha256 pipeline_version schema_version run_id processed_at stage_s started_at_source "
+    "damage",
     "turns": "call_id turn speaker role start_s end_s text word_count word_confidence speaker_confidence "
     "overlap_s",
     "words": "call_id turn position word start_s end_s confidence timing_source speaker role "

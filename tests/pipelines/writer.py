@@ -5,8 +5,8 @@ python writer.py FOLDER slowly       the same, a few times a second, and new cal
 python writer.py FOLDER same N       write version N of one call many times
 python writer.py FOLDER die          in stores 1, 2, … of the folder, write a call that is there again and be
                                      killed before the 1st, 2nd, … change to a file, until there are no more
-python writer.py FOLDER full         write a call, then a longer version of it with room for short files only
-python writer.py FOLDER tmpfs        the same on a full disk, then on a read-only one (needs its own mounts)
+python writer.py FOLDER full         write a call, then another version with room for all but the last file
+python writer.py FOLDER tmpfs        write to a disk that gets full, then read-only (needs mounts of its own)
 """
 
 import itertools
@@ -40,7 +40,7 @@ def slowly(store: Store) -> None:
         store.write_call(made_call(random.choice(NAMES), version, day=version % 3, turns=version % 7))
         store.write_call(made_call(f"new {version}", version))
         say(version)
-        time.sleep(0.4)
+        time.sleep(0.1)
 
 
 def same(store: Store, version: int) -> None:
@@ -77,8 +77,8 @@ def killer(root: str, moment: int) -> Callable[[str, tuple[object, ...]], None]:
 def full(store: Store) -> None:
     store.write_call(made_call("a", 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-    attempt(store, 1, turns=3000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+    attempt(store, 1)
 
 
 def tmpfs(folder: Path) -> None:

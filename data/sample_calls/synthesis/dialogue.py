@@ -70,7 +70,7 @@ Speak = Callable[[str, str, float], Speech]
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks: `channel` counts from 0 and is None in a mono call; `gain_db` is added to the usual level."""
+    """Who speaks: `channel` counts from 0, None in a mono call; `gain_db` is added to the usual level."""
 
     name: str
     role: str
@@ -107,7 +107,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """A dialogue file's content; levels are in dB relative to full scale, `crosstalk_db` to the other channel."""
+    """A dialogue file's content; `noise_db` relative to full scale, `crosstalk_db` to the other channel."""
 
     name: str
     kind: str
@@ -289,7 +289,7 @@ def place(
         lines.append(placed)
         if item.backchannel is None:
             floor, floor_end = placed, placed.end
-    last = max(heard.end for heard in (*lines, *events))
+    last = max([LEAD_IN_S, *(line.end for line in lines), *(event.end for event in events)])
     return PlacedCall(tuple(lines), tuple(events), last + TAIL_S)
 
 

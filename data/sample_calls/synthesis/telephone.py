@@ -1,4 +1,4 @@
-"""A placed call as a telephone recorder hears it: narrow band, line noise, hold music, one or two channels."""
+"""A placed call as a telephone recorder hears it: narrow band, line noise, hold music, its channels."""
 
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def beep(seconds: float) -> Floats:
 
 
 def noise(kind: str, level_db: float, count: int, chance: np.random.Generator) -> Floats:
-    """`line` noise (white) or `room` noise (falling 3 dB an octave), so that no silence is digital silence."""
+    """`line` noise (white) or `room` noise (falling 3 dB an octave), so that no silence is digital."""
     white = chance.standard_normal(count)
     if kind == "line":
         return _at_level(white, level_db)

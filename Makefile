@@ -1,0 +1,39 @@
+# Two commands do everything: `make demo` and `make test`. Nothing but Python (3.11 to 3.13) and make is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STORE ?= store
+
+.PHONY: demo test lint types setup samples constraints clean
+
+demo: setup
+	$(BIN)/callfolio models pull --profile base
+	$(BIN)/callfolio run data/sample_calls '$(VENV)/lib/python3*/site-packages/pyannote/audio/sample/*.wav' --profile base --store $(STORE)
+
+test: setup
+	$(BIN)/callfolio models pull --profile tiny
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+
+setup: $(VENV)/ready
+
+# The environment is made anew when what it is made from has changed.
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Callfolio needs Python 3.11, 3.12 or 3.13, and {sys.executable} is {v[0]}.{v[1]}. Run: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Pin what is installed now, for this Python and all later ones; see README, "Versions".
+constraints: setup
+	$(BIN)/python -m pip freeze --exclude-editable | LC_ALL=C sort --ignore-case > constraints.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info
