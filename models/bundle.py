@@ -47,7 +47,7 @@ class LocatedModel:
     `path` is its folder and `files` maps each file's name to its path. `sha256` names the model in tables:
     the SHA-256 of the lines `<sha256 of file>  <name>\\n` of all files but `files.json`, sorted by name. That
     is what `sha256sum FILES | sha256sum` prints in the folder for the names in that order. `languages` is
-    empty where the model is not restricted to any.
+    empty where the model is not restricted to any, and `attention_lead_s` as in the catalogue.
     """
 
     name: str
@@ -56,6 +56,7 @@ class LocatedModel:
     files: Mapping[str, Path]
     sha256: str
     languages: tuple[str, ...] = ()
+    attention_lead_s: float = 0.0
 
 
 def models_dir() -> Path:
@@ -127,7 +128,11 @@ def locate(model: Model, directory: Path) -> LocatedModel:
                 f"{size}. {_mend(model)}"
             )
     digests = {name: sha256 for name, (sha256, _) in expected.items()}
-    return replace(_located(model.name, model.role, folder, digests), languages=model.languages)
+    return replace(
+        _located(model.name, model.role, folder, digests),
+        languages=model.languages,
+        attention_lead_s=model.attention_lead_s,
+    )
 
 
 def verify(model: Model, directory: Path, hook: Hook | None = None) -> LocatedModel:

@@ -81,6 +81,8 @@ Source = PackageSource | HubSource
 class Model:
     """A model by name: what it does, whose it is, its files, and where they can be had, best source first.
 
+    `attention_lead_s` is by how much a recogniser's cross-attention runs ahead of the sound, in seconds.
+
     `languages` is empty where the model is not restricted to any. `files` is empty for a whole repository of
     the hub, whose files are not known before it is pulled.
     """
@@ -93,6 +95,7 @@ class Model:
     attribution: str
     files: tuple[ModelFile, ...]
     sources: tuple[Source, ...]
+    attention_lead_s: float = 0.0
 
     @property
     def bytes(self) -> int | None:
@@ -218,6 +221,7 @@ def _model(name: str, table: dict[str, Any]) -> Model:
         attribution=_take(table, "attribution", str, where),
         files=files,
         sources=sources,
+        attention_lead_s=_take(table, "attention_lead_s", float, where, 0.0),
     )
     _nothing_left(table, where)
     return model

@@ -33,7 +33,9 @@ def load(selection: Selection, threads: int) -> LoadedModels:
     aligner = models.get("aligner")
     try:
         return LoadedModels(
-            recogniser=Recogniser(models["recogniser"].path, device, threads),
+            recogniser=Recogniser(
+                models["recogniser"].path, device, threads, models["recogniser"].attention_lead_s
+            ),
             diarizer=_diarizer(selection, device, threads),
             aligner=None if aligner is None else Aligner(aligner.path, aligner.languages, device),
         )

@@ -59,8 +59,14 @@ class SpeechActivity:
 class Recogniser:
     """A Whisper model in memory, with WhisperX's voice activity detection."""
 
-    def __init__(self, folder: Path, device: str = "cpu", threads: int = 2) -> None:
-        """Load the CTranslate2 model in `folder`: int8 on the CPU, float16 on a GPU."""
+    def __init__(
+        self, folder: Path, device: str = "cpu", threads: int = 2, attention_lead_s: float = 0.0
+    ) -> None:
+        """Load the CTranslate2 model in `folder`: int8 on the CPU, float16 on a GPU.
+
+        Word times are moved later by `attention_lead_s`, by which the model's attention runs ahead.
+        """
+        self._lead = attention_lead_s
         self._whisper = WhisperModel(
             str(folder),
             device=device,
@@ -150,12 +156,14 @@ class Recogniser:
             yield Segment(
                 chunk.start,
                 chunk.end,
-                words=_words(alignment, chunk, tokenizer.language_code not in _UNSPACED),
+                words=_words(alignment, chunk, self._lead, tokenizer.language_code not in _UNSPACED),
                 mean_logprob=result.scores[0],
             )
 
 
-def _words(alignment: list[dict[str, Any]], chunk: Interval, spaced: bool) -> tuple[TimedWord, ...]:
+def _words(
+    alignment: list[dict[str, Any]], chunk: Interval, lead: float, spaced: bool
+) -> tuple[TimedWord, ...]:
     """Whisper's word pieces joined to words, with times on the clock of the samples.
 
     Where words are written with spaces between them, a piece without one belongs to the word before it,
@@ -166,8 +174,10 @@ def _words(alignment: list[dict[str, Any]], chunk: Interval, spaced: bool) -> tu
         text = piece["word"].strip()
         if not text:
             continue
-        start = chunk.start + min(float(piece["start"]), chunk.duration)
-        end = max(start, chunk.start + min(float(piece["end"]), chunk.duration))
+        start, end = (
+            chunk.start + float(np.clip(piece[edge] + lead, 0.0, chunk.duration)) for edge in ("start", "end")
+        )
+        end = max(start, end)
         confidence = float(np.clip(piece["probability"], 0.0, 1.0))
         punctuation = set(text) <= _PUNCTUATION
         continues = not piece["word"].startswith(" ") and (spaced or punctuation)

@@ -1,6 +1,7 @@
 """Words into turns."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from pipelines.transcript import Turn, Word
 
@@ -43,7 +44,8 @@ def _utterances(words: Sequence[Word]) -> list[list[Word]]:
 def _interrupted(last: Word, word: Word, open_: dict[str, list[Word]]) -> bool:
     """Whether another speaker's word lies wholly in the gap between `last` and `word`."""
     return any(
-        last.end <= other[-1].start and other[-1].end <= word.start
+        said.end <= word.start
         for speaker, other in open_.items()
         if speaker != word.speaker
+        for said in takewhile(lambda said: last.end <= said.start, reversed(other))
     )

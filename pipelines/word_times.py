@@ -14,10 +14,6 @@ from scipy.ndimage import binary_closing, uniform_filter1d
 
 from models.speech import SAMPLE_RATE, Interval, Samples, Segment, TimedWord
 
-ATTENTION_LEAD_S = 0.06
-"""Whisper's cross-attention runs ahead of the sound by this: the median over all words of the made calls,
-whose times are exact, is 0.056 s at starts and 0.065 s at ends; on telephone calls it is no less."""
-
 LONGEST_WORD_S = 2.0
 """No word lasts longer; what is placed beyond it is noise that follows it."""
 
@@ -51,7 +47,7 @@ def settle_times(segments: Sequence[Segment], samples: Samples) -> tuple[Segment
     settled = []
     floor = 0.0
     for segment in segments:
-        words = _in_order([_without_lead(word, segment) for word in segment.words], floor, duration)
+        words = _in_order(segment.words, floor, duration)
         words = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
         words = _in_order(words, floor, duration)
         floor = max([floor, *(word.start for word in words)])
@@ -73,16 +69,6 @@ def find_sound(samples: Samples) -> Sounding:
     sounds = closed[round(_CLOSURE_S / _FRAME_S) :][: len(sounds)]
     edges = np.flatnonzero(np.diff(sounds.astype(np.int8), prepend=0, append=0))
     return Sounding(edges[::2], edges[1::2])
-
-
-def _without_lead(word: TimedWord, segment: Segment) -> TimedWord:
-    if word.timing_source != "cross_attention":
-        return word
-    return replace(
-        word,
-        start=min(word.start + ATTENTION_LEAD_S, segment.end),
-        end=min(word.end + ATTENTION_LEAD_S, segment.end),
-    )
 
 
 def _room(words: Sequence[TimedWord], i: int, duration: float) -> tuple[float, float]:
@@ -120,5 +106,5 @@ def _in_order(words: Sequence[TimedWord], floor: float, duration: float) -> list
         start = min(max(word.start, floor), duration)
         ordered.append(replace(word, start=start, end=min(max(word.end, start), duration)))
         floor = start
-    following = [word.start for word in ordered[1:]] + [duration]
+    following = [word.start for word in ordered[1:]] + [duration] * bool(ordered)
     return [replace(word, end=min(word.end, end)) for word, end in zip(ordered, following, strict=True)]

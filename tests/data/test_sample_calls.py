@@ -186,6 +186,17 @@ def dialogue(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("synthesis.dialogue")
 
 
+MADE = {
+    "name": "made",
+    "kind": "contact_center",
+    "language": "en",
+    "channels": 1,
+    "metadata": {},
+    "speakers": {"Ann": {"role": "agent", "voice": "x"}, "Bob": {"role": "customer", "voice": "y"}},
+    "lines": [],
+}
+
+
 def placed(dialogue: ModuleType, lines: list[dict[str, Any]], minutes: float | None = None) -> Any:
     def speak(text: str, _voice: str, _speed: float) -> Any:
         words = text.split()
@@ -193,17 +204,7 @@ def placed(dialogue: ModuleType, lines: list[dict[str, Any]], minutes: float | N
         timed = [dialogue.TimedWord(w, 0.1 + 0.3 * n, 0.4 + 0.3 * n) for n, w in enumerate(words)]
         return dialogue.Speech(np.ones(length, dtype=np.float32), tuple(timed))
 
-    made = dialogue.parse_dialogue(
-        {
-            "name": "made",
-            "kind": "contact_center",
-            "language": "en",
-            "channels": 1,
-            "metadata": {},
-            "speakers": {"Ann": {"role": "agent", "voice": "x"}, "Bob": {"role": "customer", "voice": "y"}},
-            "lines": lines,
-        }
-    )
+    made = dialogue.parse_dialogue({**MADE, "lines": lines})
     if minutes is None:
         return dialogue.place(made, speak)
     return dialogue.place(made, speak, dialogue.repeated(made), until=minutes * 60)
@@ -278,6 +279,22 @@ def test_a_dialogue_that_cannot_be_spoken_says_why(
 ) -> None:
     with pytest.raises(dialogue.DialogueError, match=complaint):
         placed(dialogue, lines)
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ({"format": "mp3"}, "format is one of"),
+        ({"noise": "street"}, "noise is one of"),
+        ({"channels": 3}, "channels is one of"),
+        ({"channels": 2}, "Ann needs a channel from 1 to 2"),
+    ],
+)
+def test_a_dialogue_with_a_setting_that_is_not_known_says_which(
+    dialogue: ModuleType, setting: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(dialogue.DialogueError, match=complaint):
+        dialogue.parse_dialogue({**MADE, **setting})
 
 
 # How word times come out of phoneme durations and silences.

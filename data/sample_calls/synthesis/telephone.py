@@ -71,8 +71,6 @@ def noise(kind: str, level_db: float, count: int, chance: np.random.Generator) -
     white = chance.standard_normal(count)
     if kind == "line":
         return _at_level(white, level_db)
-    if kind != "room":
-        raise ValueError(f"noise is “line” or “room”, not “{kind}”")
     spectrum = np.fft.rfft(white)
     hertz = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
     return _at_level(np.fft.irfft(spectrum / np.sqrt(np.maximum(hertz, BAND_HZ[0])), count), level_db)
