@@ -55,8 +55,12 @@ class Plan:
 
     @property
     def threads(self) -> int:
-        """Threads of each worker, so that all together have the machine's cores."""
-        return max(1, (os.cpu_count() or 1) // self.workers)
+        """Threads of each model, so that all workers together have the machine's cores.
+
+        A worker does two things at once: it transcribes and diarizes, or decodes the two channels of a
+        call. On two cores that is half as fast again as all threads for one thing after the other.
+        """
+        return max(1, (os.cpu_count() or 1) // (2 * self.workers))
 
 
 @dataclass(frozen=True)

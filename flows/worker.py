@@ -122,5 +122,4 @@ def work(recording: Recording) -> Outcome:
 def _be_quiet() -> None:
     """Keep the libraries' talk off the user's terminal, where it would run into the progress."""
     warnings.filterwarnings("ignore")
-    for name in ("whisperx", "pyannote", "lightning", "lightning.pytorch", "speechbrain", "faster_whisper"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)

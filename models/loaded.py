@@ -8,7 +8,7 @@ import torch
 from models.aligner import Aligner
 from models.bundle import LocatedModel
 from models.diarizer import Diarizer
-from models.errors import ModelDamaged
+from models.errors import CallfolioError, ModelDamaged
 from models.recogniser import Recogniser, cuda_available
 from models.selection import Selection
 
@@ -23,7 +23,7 @@ class LoadedModels:
 
 
 def load(selection: Selection, threads: int) -> LoadedModels:
-    """Load the selected models, onto a GPU where there is one, else to compute with `threads` threads.
+    """Load the selected models, onto a GPU where there is one, else to compute with `threads` threads each.
 
     Raises `ModelDamaged` where a model's files are whole but not what its role needs.
     """
@@ -39,7 +39,9 @@ def load(selection: Selection, threads: int) -> LoadedModels:
             diarizer=_diarizer(selection, device, threads),
             aligner=None if aligner is None else Aligner(aligner.path, aligner.languages, device),
         )
-    except (RuntimeError, ValueError, OSError, KeyError) as error:
+    except (CallfolioError, MemoryError):
+        raise
+    except Exception as error:  # each of the libraries has errors of its own
         folders = ", ".join(str(model.path) for model in models.values())
         raise ModelDamaged(f"A model could not be loaded from {folders}: {error}") from error
 

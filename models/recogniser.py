@@ -21,6 +21,7 @@ from whisperx.audio import log_mel_spectrogram
 from whisperx.vads import Pyannote
 from whisperx.vads.pyannote import Binarize
 
+from models.errors import ModelMissing
 from models.speech import SAMPLE_RATE, Interval, LanguageGuess, Samples, Segment, TimedWord, Vocabulary
 
 CHUNK_S = 30.0
@@ -64,17 +65,26 @@ class Recogniser:
     ) -> None:
         """Load the CTranslate2 model in `folder`: int8 on the CPU, float16 on a GPU.
 
-        Word times are moved later by `attention_lead_s`, by which the model's attention runs ahead.
+        Word times are moved later by `attention_lead_s`, by which the model's attention runs ahead. Raises
+        `ModelMissing` where there is no tokenizer in the folder.
         """
+        # Without it faster-whisper fetches one from the hub, and it may be another model's.
+        if not (folder / "tokenizer.json").is_file():
+            raise ModelMissing(
+                f"The recogniser in {folder} has no tokenizer.json. Copy the one of the model that it was made from."
+            )
         self._lead = attention_lead_s
         self._whisper = WhisperModel(
             str(folder),
             device=device,
             compute_type="float16" if device == "cuda" else "int8",
             cpu_threads=threads,
+            num_workers=2,  # two threads may decode at once: the channels of a split call
             local_files_only=True,
         )
         self._vad = Pyannote(torch.device(device), vad_onset=VAD_ONSET, vad_offset=VAD_OFFSET)
+        # WhisperX takes 32 windows at once, which is no faster on a CPU and takes 150 MB more.
+        self._vad.vad_pipeline._segmentation.batch_size = BATCH_SIZE
 
     @property
     def multilingual(self) -> bool:

@@ -1,5 +1,6 @@
 """Which models to work with: those of a profile, with any of them replaced, all found on this machine."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,15 @@ class Selection:
 
     @property
     def digests(self) -> dict[str, str]:
-        """Name to SHA-256 of each model: what tells one selection's results from another's."""
-        return {model.name: model.sha256 for model in self.models.values()}
+        """Name to SHA-256 of each model: what tells one selection's results from another's.
+
+        Models of one name, as folders of a user's own may have, are told apart by their roles.
+        """
+        names = Counter(model.name for model in self.models.values())
+        return {
+            model.name if names[model.name] == 1 else f"{model.name} ({role})": model.sha256
+            for role, model in self.models.items()
+        }
 
 
 def wanted(catalogue: Catalogue, profile: str, replacements: Mapping[str, str]) -> dict[Role, Model | Path]:

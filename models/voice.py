@@ -24,7 +24,7 @@ from models.speech import SAMPLE_RATE, Samples
 FRAME_S = 0.08
 """Seconds from one frame of the network to the next: 10 ms of features, halved in time three times."""
 
-_BLOCK_S = 60.0
+_BLOCK_S = 20.0
 _MARGIN_S = 2.0
 """Blocks of audio that go through the network at once, and the context kept on each side of one."""
 

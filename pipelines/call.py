@@ -8,7 +8,7 @@ from pipelines.attribution import attribute
 from pipelines.channels import separate
 from pipelines.cross_talk import without_cross_talk
 from pipelines.decoding import decode
-from pipelines.diarization import tell_speakers_apart
+from pipelines.diarization import diarize_voices, speakers_of
 from pipelines.failures import NoSpeech
 from pipelines.measures import measure, review_flags
 from pipelines.recording import Recording
@@ -25,30 +25,31 @@ def process(
 ) -> Call:
     """Turn a recording into a call. Raises a `RecordingFailure` that says why where that cannot be."""
     given = recording.metadata
-    stage = Stages(hook)
-    with stage("decode"):
-        audio = decode(recording.path)
-        channels = without_cross_talk(separate(audio))
-    with stage("vad"):
-        activity = find_speech(channels.tracks, models.recogniser)
-        if not any(heard.speech for heard in activity):
-            raise NoSpeech(recording.path, audio.duration)
-    with stage("transcribe"):
-        language = choose_language(
-            recording.path, channels.tracks, activity, given.language or settings.language, models.recogniser
-        )
-        transcripts = transcribe(
-            channels.tracks, activity, language.code, settings.vocabulary, models.recogniser, models.aligner
-        )
-    with stage("diarize"):
+    with Stages(hook) as stage:
+        with stage("decode"):
+            audio = decode(recording.path)
+            channels = without_cross_talk(separate(audio))
+            tracks = channels.tracks
+        # Who speaks is found out on one core while what is said is found out on another.
         speakers = given.speakers or settings.speakers
-        diarization = tell_speakers_apart(channels, activity, speakers, models.diarizer)
-    with stage("attribute"):
-        words = attribute(transcripts, diarization, channels)
-        words, people = name_speakers(words, diarization, channels, given.channel_roles)
-        turns = make_turns(words)
-    with stage("measure"):
-        measures = measure(channels.tracks, activity, diarization, words)
-        flags = review_flags(measures, language, words, audio.damage)
+        voices = stage.beside("diarize", diarize_voices, channels, speakers, models.diarizer)
+        with stage("vad"):
+            activity = find_speech(tracks, models.recogniser)
+            if not any(heard.speech for heard in activity):
+                raise NoSpeech(recording.path, audio.duration)
+        with stage("transcribe"):
+            wanted = given.language or settings.language
+            language = choose_language(recording.path, tracks, activity, wanted, models.recogniser)
+            transcripts = transcribe(
+                tracks, activity, language.code, settings.vocabulary, models.recogniser, models.aligner
+            )
+        with stage("attribute"):
+            diarization = speakers_of(channels, activity, voices.result())
+            words = attribute(transcripts, diarization, channels)
+            words, people = name_speakers(words, diarization, channels, given.channel_roles)
+            turns = make_turns(words)
+        with stage("measure"):
+            measures = measure(tracks, activity, diarization, words)
+            flags = review_flags(measures, language, words, audio.damage)
     kind = given.kind or settings.kind
     return Call(recording, kind, audio, channels, language, turns, people, measures, flags, stage.seconds)

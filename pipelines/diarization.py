@@ -11,16 +11,22 @@ EXPECTED_SPEAKERS = 2
 """A call or a consultation is a conversation of two, unless what is heard says otherwise."""
 
 
-def tell_speakers_apart(
-    channels: Channels, activity: Sequence[SpeechActivity], speakers: int | None, diarizer: Diarizer
-) -> Diarization:
-    """Diarize a `mono` or `mixed` call; for a `split` one the speech on each channel is its speaker's.
+def diarize_voices(channels: Channels, speakers: int | None, diarizer: Diarizer) -> Diarization | None:
+    """Diarize a `mono` or `mixed` call; None for a `split` one, whose channels are the speakers.
 
-    `speakers` is their number where it is known. Speakers are labelled by their channel, from 1, in a
-    `split` call, and as the diarizer likes otherwise.
+    `speakers` is their number where it is known.
     """
-    if channels.mode != "split":
-        return diarizer.diarize(channels.tracks[0], speakers, expected=EXPECTED_SPEAKERS)
+    if channels.mode == "split":
+        return None
+    return diarizer.diarize(channels.tracks[0], speakers, expected=EXPECTED_SPEAKERS)
+
+
+def speakers_of(
+    channels: Channels, activity: Sequence[SpeechActivity], voices: Diarization | None
+) -> Diarization:
+    """Who speaks when, by voice, or by the speech on each channel, which is then the speaker's label."""
+    if voices is not None:
+        return voices
     spans = tuple(
         SpeakerSpan(interval.start, interval.end, str(channel))
         for channel, heard in zip(channels.source_channels, activity, strict=True)

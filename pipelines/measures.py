@@ -40,7 +40,7 @@ def measure(
     return Measures(
         speech_s=_seconds(speech),
         overlap_s=_seconds(overlaps(diarization)),
-        uncovered_speech_s=_seconds(speech) - _shared(speech, reached),
+        uncovered_speech_s=max(0.0, _seconds(speech) - _shared(speech, reached)),
         snr_db=_snr_db(tracks, activity),
     )
 

@@ -6,6 +6,7 @@ from models.speech import Interval
 from pipelines.failures import RecordingFailure
 from pipelines.recording import CALL_ID_DIGITS
 from pipelines.settings import PIPELINE_VERSION
+from pipelines.speakers import merge
 from pipelines.tables import SCHEMA_VERSION, UNKNOWN, CallRows, Row
 from pipelines.transcript import Call, Speaker, Turn
 
@@ -100,7 +101,7 @@ def _call(call: Call) -> Row:
 
 
 def _turn(turn: Turn, speakers: tuple[Speaker, ...]) -> Row:
-    others = [talk for speaker in speakers if speaker.name != turn.speaker for talk in speaker.talk]
+    others = merge([talk for speaker in speakers if speaker.name != turn.speaker for talk in speaker.talk])
     whole = Interval(turn.start, turn.end)
     return {
         "start_s": turn.start,

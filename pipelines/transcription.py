@@ -1,6 +1,7 @@
 """What is said on each track, and in which language."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from models.aligner import Aligner
@@ -11,8 +12,9 @@ from pipelines.word_times import settle_times
 
 
 def find_speech(tracks: Sequence[Samples], recogniser: Recogniser) -> tuple[SpeechActivity, ...]:
-    """Detect speech on each track, shape `(n,)` each."""
-    return tuple(recogniser.find_speech(track) for track in tracks)
+    """Detect speech on each track, shape `(n,)` each, all tracks at once."""
+    with ThreadPoolExecutor(len(tracks)) as threads:
+        return tuple(threads.map(recogniser.find_speech, tracks))
 
 
 def choose_language(
@@ -42,11 +44,16 @@ def transcribe(
     recogniser: Recogniser,
     aligner: Aligner | None,
 ) -> tuple[tuple[Segment, ...], ...]:
-    """The segments of each track with their words' times, from the aligner where it knows the language."""
-    transcripts = []
-    for track, heard in zip(tracks, activity, strict=True):
+    """The segments of each track, all tracks at once, their words' times settled.
+
+    The times come from the aligner where it knows the language.
+    """
+
+    def of_track(track: Samples, heard: SpeechActivity) -> tuple[Segment, ...]:
         segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)
         if aligner is not None and aligner.serves(language):
             segments = aligner.align(segments, track, language)
-        transcripts.append(settle_times(segments, track))
-    return tuple(transcripts)
+        return settle_times(segments, track)
+
+    with ThreadPoolExecutor(len(tracks)) as threads:
+        return tuple(threads.map(of_track, tracks, activity))
