@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= store
 
-.PHONY: demo test lint types setup samples constraints clean
+.PHONY: demo test lint types setup readme constraints clean
 
 demo: setup
 	$(BIN)/callfolio models pull --profile base
@@ -31,9 +31,17 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# Pin what is installed now, for this Python and all later ones; see README, "Versions".
-constraints: setup
-	$(BIN)/python -m pip freeze --exclude-editable | LC_ALL=C sort --ignore-case > constraints.txt
+# Write the generated part of the README anew.
+readme: setup
+	$(BIN)/python tests/readme.py
+
+# Pin the newest versions that fit together. Try the result with each Python before you commit it.
+constraints:
+	$(PYTHON) -m venv $(VENV)-newest
+	$(VENV)-newest/bin/python -m pip install --quiet --editable '.[dev,synthesis]'
+	{ echo '# Every version, so that the environment is the same tomorrow. Made with: make constraints'; \
+	  $(VENV)-newest/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f; } > constraints.txt
+	rm -rf $(VENV)-newest
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -18,6 +18,7 @@ os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "ERROR")
 
 import click  # noqa: E402 - the switches come before everything else
 
+from flows.evaluating import evaluate  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
 
 CONFIG_FILE = Path("callfolio.toml")
@@ -123,9 +124,7 @@ _format = click.option(
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--force", is_flag=True, help="Process again what is in the store already.")
-@click.pass_context
 def run(
-    context: click.Context,
     sources: tuple[str, ...],
     store: Path,
     profile: str | None,
@@ -182,7 +181,7 @@ def _replacements(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
             raise UsageError(f'--model takes ROLE=MODEL, such as recogniser=./my-model, and not "{pair}".')
-    return dict(pair.split("=", 1) for pair in pairs)  # type: ignore[misc]
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 @main.command(epilog="Example: callfolio status --store night/")
@@ -237,6 +236,9 @@ def query(sql: str, store: Path, form: str) -> None:
         click.echo(json.dumps(table.to_pylist(maps_as_pydicts="strict"), default=str, ensure_ascii=False))
     else:
         click.echo(table.to_pandas().to_string(index=False))
+
+
+main.add_command(evaluate)
 
 
 @main.group()

@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
@@ -67,6 +66,8 @@ class Plan:
 class Summary:
     """What a run did with its recordings; `skipped` were in the store, or twice in the list.
 
+    `working_s` is the time from the first recording's begin, when the models are loaded, to the end.
+
     `set_aside_before` are those that an earlier run set aside for good, with the same settings.
     """
 
@@ -76,7 +77,7 @@ class Summary:
     set_aside: tuple[Outcome, ...]
     set_aside_before: int
     audio_s: float
-    processing_s: float
+    working_s: float
 
 
 class Workers:
@@ -156,7 +157,6 @@ def process_recordings(
     """Identify the recordings, process what is not in the store, account for each."""
     todo = find_work(plan, store, workers.assignment, report, tally)
     report.begin(len(todo), sum(recording.size for recording in todo))
-    started = time.monotonic()
     remaining = iter(todo)
     while batch := tuple(islice(remaining, BATCH)):
         process_batch(batch, store, workers, report, tally)
@@ -167,7 +167,7 @@ def process_recordings(
         set_aside=tuple(tally.set_aside),
         set_aside_before=tally.set_aside_before,
         audio_s=tally.audio_s,
-        processing_s=time.monotonic() - started,
+        working_s=report.working_s,
     )
 
 

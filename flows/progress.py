@@ -1,4 +1,4 @@
-"""How far a run is, on the terminal: percent, speed and time left, or plain lines where there is no terminal."""
+"""How far a run is: percent, speed and time left on a terminal, plain lines where there is none."""
 
 import sys
 import time
@@ -52,7 +52,7 @@ class ProgressReport:
         self._calls = self._done = 0
         self._bytes = self._total_bytes = 0
         self._audio_s = 0.0
-        self._started = time.monotonic()
+        self._began: float | None = None
 
     def __enter__(self) -> Self:
         """Start to show."""
@@ -69,21 +69,27 @@ class ProgressReport:
 
     def begin(self, calls: int, total_bytes: int) -> None:
         """The recordings to process are known."""
-        self._calls, self._total_bytes, self._started = calls, total_bytes, time.monotonic()
+        self._calls, self._total_bytes = calls, total_bytes
         self._progress.reset(self._task, total=max(total_bytes, 1), description=f"0/{calls} calls")
         if calls and not self._live:
             print(f"{calls} recordings to process.", file=sys.stderr, flush=True)  # noqa: T201
 
     def doing(self, source: str, stage: str) -> None:
-        """A recording has entered a stage."""
+        """A recording has entered a stage. Time counts from the first: models are loaded by then."""
+        self._began = self._began or time.monotonic()
         self._progress.update(self._task, doing=f"{stage}: {source.rsplit('/', 1)[-1][:40]}")
+
+    @property
+    def working_s(self) -> float:
+        """Seconds since the first recording was begun."""
+        return time.monotonic() - self._began if self._began else 0.0
 
     def finished(self, outcome: Outcome) -> None:
         """A recording is done with."""
         self._done += 1
         self._bytes += outcome.size
         self._audio_s += outcome.duration_s
-        elapsed = max(time.monotonic() - self._started, 1e-6)
+        elapsed = max(self.working_s, 1e-6)
         speed = f"{self._audio_s / elapsed:.1f}× real time"
         self._progress.update(
             self._task,

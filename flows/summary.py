@@ -1,5 +1,9 @@
 """What a run did and what a store holds, in words for the person at the terminal."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,33 +15,25 @@ from pipelines.query import query
 from pipelines.store import Store
 
 _SHOWN_FAILURES = 10
+_SHOWN_TURNS = 3
+_MOST_TELLING = "order by run_id = '{}' desc, speaker_count = 2 desc, turn_count desc limit 1"
+_QUESTION = "select source, speaker, role, talk_s, words from speakers join calls using (call_id)"
 
 
 def summarise(summary: Summary, root: Path) -> str:
-    """What a run did: the sentences after its progress, with three lines of a transcript."""
-    store = Store(root, create=False)
+    """What a run did: the sentences after its progress, with three turns of a transcript."""
     lines = ["", _counts(summary)]
     if summary.processed:
-        speed = summary.audio_s / max(summary.processing_s, 1e-6)
-        lines.append(
-            f"{summary.audio_s / 60:.1f} minutes of audio in {clock(summary.processing_s)}: {speed:.1f}× real time"
-        )
+        speed = summary.audio_s / max(summary.working_s, 1e-6)
+        audio = f"{summary.audio_s / 60:.1f} minutes of audio"
+        lines.append(f"{audio} in {clock(summary.working_s)}, {speed:.1f} times as fast as real time")
     lines += _failures(summary)
     state = state_of(root)
     lines.append(
-        f"The store {root} now has {state['calls']} calls, {state['hours']:.2f} hours, "
-        f"{state['speakers']} speakers and {state['words']} words"
+        f"The store {root} has {state['calls']} calls, {state['hours']:.2f} hours, "
+        f"{state['speakers']} speakers and {state['words']} words."
     )
-    call = _example(store, summary.run_id)
-    if call is not None:
-        name, excerpt = call
-        lines += ["", f"From {name}:", *excerpt, "", "Try next:"]
-        lines += [
-            f"  callfolio show {name} --store {root}",
-            f'  callfolio query "select source, speaker, talk_s, words from speakers join calls using (call_id)" --store {root}',
-            f"  callfolio status --store {root}",
-        ]
-    return "\n".join(lines)
+    return "\n".join(lines + _example(Store(root, create=False), summary.run_id))
 
 
 def _counts(summary: Summary) -> str:
@@ -58,17 +54,28 @@ def _failures(summary: Summary) -> list[str]:
     return lines
 
 
-def _example(store: Store, run_id: str) -> tuple[str, list[str]] | None:
-    """The name of a call and its first three turns: of this run where it made one."""
-    found = query(
-        store,
-        f"select call_id, source from calls order by run_id = '{run_id}' desc, speaker_count = 2 desc, source",
-    ).slice(0, 1)
-    if not found.num_rows:
-        return None
-    row = found.to_pylist()[0]
-    turns = store.read_call(row["call_id"]).turns[:3]
-    return Path(row["source"]).name, [f"  {line_of(turn)}" for turn in turns]
+def _example(store: Store, run_id: str) -> list[str]:
+    """The first turns of a call, of this run where it made one, and what to try next."""
+    calls = query(store, f"select source, call_id from calls {_MOST_TELLING.format(run_id)}").to_pylist()
+    if not calls:
+        return []
+    name = Path(calls[0]["source"]).name
+    turns = store.read_call(calls[0]["call_id"]).turns[:_SHOWN_TURNS]
+    at = f"--store {shlex.quote(str(store.root))}"
+    return [
+        *("", f"From {name}:", *(f"  {line_of(turn)}" for turn in turns)),
+        *("", "Try next:"),
+        f"  {_callfolio()} show {shlex.quote(name)} {at}",
+        f'  {_callfolio()} query "{_QUESTION}" {at}',
+        f"  {_callfolio()} status {at}",
+    ]
+
+
+def _callfolio() -> str:
+    """How this command can be called again from here."""
+    if shutil.which("callfolio"):
+        return "callfolio"
+    return os.path.relpath(sys.argv[0])
 
 
 def state_of(root: Path) -> dict[str, Any]:
@@ -76,14 +83,20 @@ def state_of(root: Path) -> dict[str, Any]:
     store = Store(root, create=False)
     [calls] = query(
         store,
-        "select count(*) as calls, coalesce(sum(duration_s), 0) / 3600 as hours, "
-        "coalesce(sum(speaker_count), 0)::int as speakers, coalesce(sum(word_count), 0)::int as words, "
-        "count(*) filter (len(review_flags) > 0) as to_review, count(distinct language) as languages from calls",
+        """
+        select count(*) as calls, coalesce(sum(duration_s), 0) / 3600 as hours,
+          coalesce(sum(speaker_count), 0)::int as speakers, coalesce(sum(word_count), 0)::int as words,
+          count(*) filter (len(review_flags) > 0) as to_review, count(distinct language) as languages
+        from calls
+        """,
     ).to_pylist()
     failures = Counter(row["reason"] for row in store.failures())
     runs = query(
         store,
-        "select run_id, status, started_at, processed, skipped, set_aside from runs order by started_at desc limit 1",
+        """
+        select run_id, status, started_at, processed, skipped, set_aside
+        from runs order by started_at desc limit 1
+        """,
     ).to_pylist()
     return {"store": str(root), **calls, "failures": dict(failures), "last_run": runs[0] if runs else None}
 

@@ -18,7 +18,7 @@ def as_text(rows: CallRows) -> str:
     head = [
         f"{Path(call['source']).name}  {call['call_id']}",
         f"{call['started_at']:%Y-%m-%d %H:%M} · {clock(call['duration_s'])} · {call['language']} · "
-        f"{call['channel_mode']} · {call['speaker_count']} speakers · {call['word_count']} words",
+        f"{call['channel_mode']} · speakers: {call['speaker_count']} · words: {call['word_count']}",
     ]
     if call["damage"]:
         head.append(f"Damaged: {call['damage']}")

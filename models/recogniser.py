@@ -71,7 +71,8 @@ class Recogniser:
         # Without it faster-whisper fetches one from the hub, and it may be another model's.
         if not (folder / "tokenizer.json").is_file():
             raise ModelMissing(
-                f"The recogniser in {folder} has no tokenizer.json. Copy the one of the model that it was made from."
+                f"The recogniser in {folder} has no tokenizer.json. "
+                "Copy the one of the model that it was made from."
             )
         self._lead = attention_lead_s
         self._whisper = WhisperModel(

@@ -1,4 +1,4 @@
-"""What leaks from one side of a two-channel call into the other is taken out, so that no word appears twice."""
+"""What leaks from one side of a two-channel call into the other is taken out: no word appears twice."""
 
 from dataclasses import replace
 

@@ -34,7 +34,12 @@ def query(store: Store, sql: str) -> pa.Table:
 def _answer(views: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     try:
         statements = views.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        # `enable_logging` is a function that a select may call, and writes a file.
+        if (
+            len(statements) != 1
+            or statements[0].type != duckdb.StatementType.SELECT
+            or "enable_logging" in sql.lower()
+        ):
             raise UsageError(_ONE_SELECT)
         # `with x as (copy …) select …` is of the type SELECT and writes a file; DuckDB refuses to bind it
         # anywhere but at the top, so the statement must bind as a subquery before it may run.

@@ -15,7 +15,8 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
     """The rows of a call; `provenance` has profile, models, settings_sha256 and run_id of table `calls`."""
     roles = {speaker.name: speaker.role for speaker in call.speakers}
     call_id = {"call_id": call.recording.call_id}
-    words, turns = [], []
+    words: list[Row] = []
+    turns: list[Row] = []
     for number, turn in enumerate(call.turns):
         role = {"turn": number, "speaker": turn.speaker, "role": roles[turn.speaker]}
         turns.append({**call_id, **role, **_turn(turn, call.speakers)})

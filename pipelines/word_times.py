@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, uniform_filter1d
 
-from models.speech import SAMPLE_RATE, Interval, Samples, Segment, TimedWord
+from models.speech import SAMPLE_RATE, Samples, Segment, TimedWord
 
 LONGEST_WORD_S = 2.0
 """No word lasts longer; what is placed beyond it is noise that follows it."""

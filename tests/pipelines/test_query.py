@@ -55,7 +55,9 @@ def test_the_order_of_an_answer_is_that_of_the_query(store: Store) -> None:
 
 
 def test_times_are_in_utc(store: Store) -> None:
-    answer = query(store, "select started_at, hour(started_at) as hour from calls limit 1").to_pylist()
+    answer = query(
+        store, "select started_at, hour(started_at) as hour from calls order by started_at limit 1"
+    ).to_pylist()
     assert answer == [{"started_at": dt.datetime(2024, 3, 5, 9, 30, tzinfo=dt.UTC), "hour": 9}]
 
 

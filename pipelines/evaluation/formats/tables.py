@@ -1,0 +1,49 @@
+"""Our own tables: the calls of a store, each read when it is asked for."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any
+
+from pipelines.evaluation.document import Document, Word, joined
+from pipelines.query import query
+from pipelines.store import Store
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store."""
+    return (path / "callfolio-store.json").exists()
+
+
+def store_calls(root: Path) -> list[tuple[str, "partial[Document]"]]:
+    """The name of the recording of each call, and what reads the call. Raises UsageError, StoreError."""
+    store = Store(root, create=False)
+    known = query(store, "select call_id, source from calls order by source").to_pylist()
+    names = [(row["call_id"], PurePath(row["source"]).stem) for row in known]
+    return [(name, partial(_read, store, call_id, name)) for call_id, name in names]
+
+
+def _read(store: Store, call_id: str, name: str) -> Document:
+    rows = store.read_call(call_id)
+    words = tuple(Word(row["word"], row["speaker"], row["start_s"], row["end_s"]) for row in rows.words)
+    return Document(
+        name,
+        f"{rows.call['source']} in {store.root}",
+        words,
+        joined(words),
+        word_times=True,
+        roles={row["speaker"]: row["role"] for row in rows.speakers},
+        language=rows.call["language"],
+        facts=_facts(rows.call),
+    )
+
+
+def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of `calls`, each entry of its maps, and the share of the call in which people overlap."""
+    facts: dict[str, Any] = {"overlap_share": call["overlap_s"] / max(call["duration_s"], 1e-9)}
+    for column, value in call.items():
+        if isinstance(value, Mapping):
+            facts |= {f"{column}.{key}": entry for key, entry in value.items()}
+        else:
+            facts[column] = ", ".join(value) or "none" if isinstance(value, list) else value
+    return facts

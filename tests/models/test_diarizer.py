@@ -1,0 +1,129 @@
+"""Who speaks when, told by the real models: two voices are two, one voice is one."""
+
+from collections.abc import Callable
+from itertools import pairwise, permutations
+
+import numpy as np
+import pytest
+from pyannote.audio.pipelines import SpeakerDiarization
+from sample_calls import SAMPLE_CALLS, Processed, lines_of, samples_of
+
+from models.bundle import locate, models_dir
+from models.catalogue import load_catalogue
+from models.diarizer import COMMUNITY_1, Diarizer
+from models.loaded import LoadedModels
+from models.speech import SAMPLE_RATE, Diarization, Interval
+
+STEP_S = 0.02
+
+
+@pytest.fixture(scope="module")
+def diarizer(loaded: LoadedModels) -> Diarizer:
+    return loaded.diarizer
+
+
+def speakers_of(diarization: Diarization) -> set[str]:
+    return {span.speaker for span in diarization.spans}
+
+
+def who(spans: list[tuple[Interval, str]], duration: float) -> list[frozenset[str]]:
+    """Who speaks at each step of time."""
+    moments = np.arange(0.0, duration, STEP_S)
+    return [frozenset(name for span, name in spans if span.start <= t < span.end) for t in moments]
+
+
+def agreement(first: list[frozenset[str]], second: list[frozenset[str]]) -> float:
+    """Share of the time in which both say the same, under the best renaming of the second's speakers."""
+    names, others = (sorted({name for at in each for name in at}) for each in (first, second))
+    names += [f"nobody {i}" for i in range(len(others))]
+    renamings = [dict(zip(others, chosen, strict=True)) for chosen in permutations(names, len(others))]
+    return max(
+        sum(a == {renaming[name] for name in b} for a, b in zip(first, second, strict=True)) / len(first)
+        for renaming in renamings
+    )
+
+
+def exclusively(diarization: Diarization, duration: float) -> list[frozenset[str]]:
+    return who([(span, span.speaker) for span in diarization.exclusive], duration)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["card_dispute", "blood_pressure_review"])
+def test_two_voices_are_told_apart(processed: Callable[[str], Processed], name: str) -> None:
+    found = processed(name).diarization
+    call = SAMPLE_CALLS[name]
+    assert len(speakers_of(found)) == 2
+    truth = who([(word, word.speaker) for word in call.words], call.duration)
+    told = exclusively(found, call.duration)
+    spoken = [(a, b) for a, b in zip(truth, told, strict=True) if len(a) == 1]
+    assert agreement(*(list(side) for side in zip(*spoken, strict=True))) > 0.9
+
+
+@pytest.mark.slow
+def test_of_a_diarizations_exclusive_spans_no_two_overlap_and_all_lie_in_the_call(
+    processed: Callable[[str], Processed],
+) -> None:
+    found = processed("late_parcel").diarization
+    spans = sorted(found.exclusive, key=lambda span: span.start)
+    assert all(before.end <= after.start + 1e-6 for before, after in pairwise(spans))
+    duration = processed("late_parcel").call.audio.duration
+    assert all(0.0 <= span.start < span.end <= duration for span in (*spans, *found.spans))
+    assert set(found.embeddings) == speakers_of(found)
+
+
+@pytest.mark.slow
+def test_one_voice_is_one_speaker_although_two_are_expected(processed: Callable[[str], Processed]) -> None:
+    assert len(speakers_of(processed("voicemail").diarization)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "speaker"), [("card_dispute", "George"), ("late_parcel", "Isabella")])
+def test_the_lines_of_one_speaker_of_a_conversation_are_one_speakers(
+    diarizer: Diarizer, name: str, speaker: str
+) -> None:
+    assert len(speakers_of(diarizer.diarize(lines_of(name, speaker), expected=2))) == 1
+
+
+@pytest.mark.slow
+def test_as_many_speakers_are_found_as_are_known_to_speak(diarizer: Diarizer) -> None:
+    samples = samples_of("late_parcel")[: 18 * SAMPLE_RATE]
+    counts = [len(speakers_of(diarizer.diarize(samples, known))) for known in (1, 2)]
+    assert counts == [1, 2]
+
+
+@pytest.mark.parametrize("seconds", [0.3, 3.0])
+def test_in_silence_nobody_speaks(diarizer: Diarizer, seconds: float) -> None:
+    silence = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
+    assert diarizer.diarize(silence, expected=2) == Diarization((), (), {})
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 3.0])
+def test_in_a_short_recording_one_speaks_and_not_beyond_its_end(diarizer: Diarizer, seconds: float) -> None:
+    word = SAMPLE_CALLS["voicemail"].words[0]
+    samples = samples_of("voicemail")[int(word.start * SAMPLE_RATE) :][: int(seconds * SAMPLE_RATE)]
+    found = diarizer.diarize(samples, expected=2)
+    assert len(speakers_of(found)) == 1
+    assert all(0.0 <= span.start < span.end <= seconds for span in (*found.spans, *found.exclusive))
+
+
+@pytest.mark.slow
+def test_embeddings_pooled_from_frames_give_the_diarization_of_pyannotes_own_pipeline(
+    diarizer: Diarizer,
+) -> None:
+    catalogue, folder = load_catalogue(), models_dir()
+    parts = {model.role: locate(model, folder) for model in catalogue.profile("tiny").models}
+    files = {role: str(next(iter(part.files.values()))) for role, part in parts.items()}
+    stock = SpeakerDiarization(
+        segmentation=files["segmentation"],
+        embedding=files["embedding"],
+        plda=str(parts["plda"].path),
+        clustering="VBxClustering",
+        embedding_exclude_overlap=True,
+        segmentation_batch_size=32,
+    )
+    stock.instantiate(COMMUNITY_1)
+    samples = samples_of("card_dispute")[: 32 * SAMPLE_RATE]
+    ours = exclusively(diarizer.diarize(samples), 32.0)
+    theirs = exclusively(Diarizer(stock).diarize(samples), 32.0)
+    assert len({name for at in ours for name in at}) == 2
+    assert agreement(ours, theirs) > 0.97

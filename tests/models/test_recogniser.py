@@ -1,0 +1,140 @@
+"""The recogniser on a sample call with the smallest real model: words, their times, and nothing out of nothing."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sample_calls import SAMPLE_CALLS, samples_of, word_error
+
+from models.loaded import LoadedModels
+from models.recogniser import CHUNK_S, Recogniser, SpeechActivity
+from models.speech import SAMPLE_RATE, Interval, LanguageGuess, Samples, Segment, TimedWord, Vocabulary
+
+VOICEMAIL = SAMPLE_CALLS["voicemail"]
+LENGTH = 10 * SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Heard:
+    samples: Samples
+    activity: SpeechActivity
+    segments: tuple[Segment, ...]
+
+    @property
+    def words(self) -> list[TimedWord]:
+        return [word for segment in self.segments for word in segment.words]
+
+
+@pytest.fixture(scope="module")
+def recogniser(loaded: LoadedModels) -> Recogniser:
+    return loaded.recogniser
+
+
+@pytest.fixture(scope="module")
+def heard(recogniser: Recogniser) -> Heard:
+    samples = samples_of("voicemail")
+    activity = recogniser.find_speech(samples)
+    return Heard(samples, activity, recogniser.transcribe(samples, activity.chunks, "en", Vocabulary()))
+
+
+def test_speech_is_found_where_somebody_speaks(heard: Heard) -> None:
+    spoken = sum(word.duration for word in VOICEMAIL.words)
+    found = sum(word.overlap(speech) for word in VOICEMAIL.words for speech in heard.activity.speech)
+    assert found / spoken > 0.97
+    assert heard.activity.seconds == sum(speech.duration for speech in heard.activity.speech)
+
+
+def test_no_speech_is_found_in_the_silence_before_the_message(heard: Heard) -> None:
+    first = VOICEMAIL.words[0].start
+    assert heard.activity.speech[0].start == pytest.approx(first, abs=0.3)
+
+
+def test_speech_is_cut_into_chunks_that_can_be_decoded_at_once(heard: Heard) -> None:
+    chunks, speech = heard.activity.chunks, heard.activity.speech
+    assert all(0.0 <= chunk.start and chunk.duration <= CHUNK_S + 1e-6 for chunk in chunks)
+    assert all(before.end <= after.start for before, after in pairwise(chunks))
+    assert sum(stretch.overlap(chunk) for stretch in speech for chunk in chunks) == pytest.approx(
+        heard.activity.seconds, abs=0.1
+    )
+
+
+def test_what_is_said_is_recognised(heard: Heard) -> None:
+    text = " ".join(word.text for word in heard.words)
+    assert word_error(VOICEMAIL.said_by("Puck"), text) < 0.25
+
+
+def test_words_lie_within_the_stretch_they_were_decoded_from_and_in_order(heard: Heard) -> None:
+    for segment in heard.segments:
+        assert Interval(segment.start, segment.end) in heard.activity.chunks
+        assert all(segment.start <= word.start <= word.end <= segment.end + 1e-6 for word in segment.words)
+        assert all(before.start <= after.start for before, after in pairwise(segment.words))
+
+
+def test_words_lie_about_where_they_are_said(heard: Heard) -> None:
+    starts = {word.word.lower(): word.start for word in VOICEMAIL.words}
+    once = [w.word.lower() for w in VOICEMAIL.words]
+    late = [
+        word.start - starts[text]
+        for word in heard.words
+        if once.count(text := word.text.strip(".,").lower()) == 1
+    ]
+    assert len(late) > 20
+    assert abs(float(np.median(late))) < 0.1
+    assert float(np.percentile(np.abs(late), 90)) < 0.3
+
+
+def test_a_word_is_text_with_a_probability_and_says_where_its_times_come_from(heard: Heard) -> None:
+    assert all(word.text == word.text.strip() and word.text for word in heard.words)
+    assert all(any(letter.isalnum() for letter in word.text) for word in heard.words)
+    assert all(0.0 <= word.confidence <= 1.0 for word in heard.words)
+    assert {word.timing_source for word in heard.words} == {"cross_attention"}
+    assert all(segment.mean_logprob <= 0.0 for segment in heard.segments)
+
+
+def test_an_amount_of_money_is_one_word(heard: Heard) -> None:
+    assert "$1,860," in [word.text for word in heard.words]
+
+
+def test_the_same_samples_give_the_same_words(recogniser: Recogniser, heard: Heard) -> None:
+    first = heard.activity.chunks[:1]
+    again = [recogniser.transcribe(heard.samples, first, "en", Vocabulary()) for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_a_name_that_was_told_beforehand_is_written_as_it_was_told(recogniser: Recogniser) -> None:
+    samples = samples_of("blood_pressure_review")
+    [line] = [
+        each for each in SAMPLE_CALLS["blood_pressure_review"].lines if each.start > 39.5 and each.end < 45
+    ]
+
+    def text(vocabulary: Vocabulary) -> str:
+        segments = recogniser.transcribe(samples, [Interval(line.start, line.end)], "en", vocabulary)
+        return " ".join(word.text for segment in segments for word in segment.words)
+
+    assert "lisinopril" not in text(Vocabulary()).lower()
+    assert "lisinopril" in text(Vocabulary(hotwords="lisinopril")).lower()
+
+
+def test_no_chunks_give_no_words(recogniser: Recogniser) -> None:
+    assert recogniser.transcribe(np.zeros(LENGTH, np.float32), [], "en", Vocabulary()) == ()
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(LENGTH, np.float32),
+        (0.3 * np.sin(2 * np.pi * 440 * np.arange(LENGTH) / SAMPLE_RATE)).astype(np.float32),
+        np.random.default_rng(0).normal(0.0, 0.1, LENGTH).astype(np.float32),
+        np.zeros(1600, np.float32),
+    ],
+    ids=["silence", "a tone", "noise", "a tenth of a second"],
+)
+def test_nobody_is_heard_where_nobody_speaks(recogniser: Recogniser, samples: Samples) -> None:
+    assert recogniser.find_speech(samples) == SpeechActivity((), ())
+
+
+def test_a_model_for_one_language_takes_all_speech_for_it(recogniser: Recogniser, heard: Heard) -> None:
+    assert recogniser.detect_language(heard.samples, heard.activity.chunks) == LanguageGuess("en", 1.0)
+    assert recogniser.languages == {"en"}
+    assert not recogniser.multilingual

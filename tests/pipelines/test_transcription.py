@@ -1,0 +1,63 @@
+"""What is said on each track, and in which language, by the smallest real model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_calls import SAMPLE_CALLS, word_error
+
+from models.loaded import LoadedModels
+from models.recogniser import Recogniser, SpeechActivity
+from models.speech import SAMPLE_RATE, Interval, LanguageGuess, Vocabulary
+from pipelines.channels import separate
+from pipelines.cross_talk import without_cross_talk
+from pipelines.decoding import decode
+from pipelines.failures import LanguageUnsupported
+from pipelines.transcription import choose_language, find_speech, transcribe
+from pipelines.word_times import LONGEST_WORD_S
+
+KNEE_PAIN = SAMPLE_CALLS["knee_pain"]
+SILENCE = np.zeros(SAMPLE_RATE, np.float32)
+NOTHING = SpeechActivity((), ())
+
+
+@pytest.fixture(scope="module")
+def recogniser(loaded: LoadedModels) -> Recogniser:
+    return loaded.recogniser
+
+
+def chosen(given: str | None, recogniser: Recogniser) -> LanguageGuess:
+    heard = SpeechActivity((Interval(0.0, 1.0),), (Interval(0.0, 1.0),))
+    return choose_language(Path("a.opus"), [SILENCE], [heard], given, recogniser)
+
+
+def test_a_language_that_is_given_is_certain(recogniser: Recogniser) -> None:
+    assert chosen("en", recogniser) == LanguageGuess("en", 1.0)
+
+
+def test_a_language_that_the_model_cannot_write_is_a_failure_of_that_recording(
+    recogniser: Recogniser,
+) -> None:
+    with pytest.raises(LanguageUnsupported, match=r'a\.opus is said to be in "es", .*\(it knows en\)'):
+        chosen("es", recogniser)
+
+
+def test_without_speech_there_is_nothing_to_transcribe(recogniser: Recogniser) -> None:
+    assert transcribe([SILENCE, SILENCE], [NOTHING, NOTHING], "en", Vocabulary(), recogniser, None) == (
+        (),
+        (),
+    )
+
+
+@pytest.mark.slow
+def test_each_side_of_a_split_call_is_transcribed_by_itself(recogniser: Recogniser) -> None:
+    tracks = [
+        track[: 20 * SAMPLE_RATE] for track in without_cross_talk(separate(decode(KNEE_PAIN.path))).tracks
+    ]
+    activity = find_speech(tracks, recogniser)
+    transcripts = transcribe(tracks, activity, "en", Vocabulary(), recogniser, None)
+    for speaker, channel in KNEE_PAIN.channels.items():
+        words = [word for segment in transcripts[channel - 1] for word in segment.words]
+        said = " ".join(word.word for word in KNEE_PAIN.words if word.speaker == speaker and word.end < 20.0)
+        assert word_error(said, " ".join(word.text for word in words)) < 0.35
+        assert all(word.end <= 20.0 and word.duration <= LONGEST_WORD_S for word in words)

@@ -1,0 +1,131 @@
+"""Word times are in order, inside the call, and never stretched across a silence."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from made_calls import DURATION, intervals, segments, sounding
+
+from models.speech import SAMPLE_RATE, Interval, Segment, TimedWord
+from pipelines.word_times import LONGEST_WORD_S, REACH_S, find_sound, settle_times
+
+FRAME_S = 0.01
+EDGE_S = 2 * FRAME_S
+"""How exactly an edge of the sound is found: levels are taken over three frames of 10 ms."""
+
+
+def settled(words: list[tuple[float, float]], sound: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Start and end of each word after settling on the given stretches of sound."""
+    made = tuple(TimedWord(start, end, "word", 0.9, "ctc") for start, end in words)
+    [segment] = settle_times([Segment(0.0, DURATION, made, -0.5)], sounding(sound))
+    return [(word.start, word.end) for word in segment.words]
+
+
+def near(*times: tuple[float, float]) -> list[object]:
+    return [pytest.approx(pair, abs=EDGE_S) for pair in times]
+
+
+def test_a_word_inside_speech_keeps_its_times() -> None:
+    assert settled([(2.0, 2.5), (2.5, 3.0)], [(0.5, 5.0)]) == [(2.0, 2.5), (2.5, 3.0)]
+
+
+def test_a_word_stretched_over_a_pause_ends_with_the_sound_that_most_of_it_is_in() -> None:
+    assert settled([(1.0, 4.0)], [(0.2, 2.5), (3.8, 5.0)]) == near((1.0, 2.5))
+
+
+def test_a_word_that_is_begun_in_the_pause_before_it_begins_with_the_sound() -> None:
+    assert settled([(2.0, 4.0)], [(0.0, 1.2), (3.0, 5.0)]) == near((3.0, 4.0))
+
+
+def test_a_word_reaches_out_to_the_edges_of_the_sound_beside_it() -> None:
+    assert settled([(2.0, 2.5)], [(2.0 - REACH_S / 2, 2.5 + REACH_S / 2)]) == near(
+        (2.0 - REACH_S / 2, 2.5 + REACH_S / 2)
+    )
+
+
+def test_an_edge_of_the_sound_that_is_further_away_is_not_the_words() -> None:
+    assert settled([(2.0, 2.5)], [(1.9 - REACH_S, 2.6 + REACH_S)]) == [(2.0, 2.5)]
+
+
+def test_a_word_does_not_reach_into_its_neighbours() -> None:
+    [first, second] = settled([(2.0, 2.3), (2.4, 2.6)], [(2.0, 2.6)])
+    assert first[1] <= second[0]
+
+
+def test_a_word_in_silence_keeps_its_start_and_is_no_longer_than_a_word() -> None:
+    assert settled([(5.0, 8.5)], [(0.0, 1.0), (9.0, 9.5)]) == [(5.0, 5.0 + LONGEST_WORD_S)]
+
+
+def test_a_word_ends_before_the_next_one_begins() -> None:
+    assert settled([(2.0, 3.0), (2.5, 3.2)], [(0.0, 5.0)]) == [(2.0, 2.5), (2.5, 3.2)]
+
+
+def test_a_word_does_not_start_before_the_one_it_follows() -> None:
+    [first, second] = settled([(3.0, 3.5), (2.0, 2.4)], [(0.0, 6.0)])
+    assert first[0] == second[0] == 3.0
+
+
+def test_a_word_beyond_the_end_of_the_call_is_at_its_end() -> None:
+    assert settled([(DURATION + 1.0, DURATION + 2.0)], []) == [(DURATION, DURATION)]
+
+
+def test_no_segments_are_no_segments() -> None:
+    assert settle_times([], sounding([])) == ()
+
+
+def test_sound_is_found_where_it_is_and_short_silences_in_it_are_bridged() -> None:
+    found = find_sound(sounding([(1.0, 2.0), (2.1, 3.0), (4.0, 4.5)]))
+    assert [start * FRAME_S for start in found.starts] == pytest.approx([1.0, 4.0], abs=EDGE_S)
+    assert [end * FRAME_S for end in found.ends] == pytest.approx([3.0, 4.5], abs=EDGE_S)
+
+
+def test_the_noise_of_a_line_is_no_sound() -> None:
+    noise = np.random.default_rng(1).normal(0.0, 0.1 / 10 ** (20 / 20), int(DURATION * SAMPLE_RATE))
+    found = find_sound(sounding([(2.0, 4.0), (6.0, 8.0)]) + noise.astype(np.float32))
+    assert [start * FRAME_S for start in found.starts] == pytest.approx([2.0, 6.0], abs=EDGE_S)
+
+
+@pytest.mark.parametrize(("samples", "stretches"), [(0, 0), (1, 0), (159, 0), (160, 1), (16_000, 1)])
+def test_a_track_of_one_level_is_one_stretch(samples: int, stretches: int) -> None:
+    found = find_sound(np.zeros(samples, np.float32))
+    assert len(found.starts) == len(found.ends) == stretches
+
+
+@given(segments, intervals())
+def test_words_lie_in_order_inside_the_call_and_do_not_overlap(
+    spoken: tuple[Segment, ...], sound: tuple[Interval, ...]
+) -> None:
+    result = settle_times(spoken, sounding(sound))
+    every = [word for segment in result for word in segment.words]
+    assert all(0.0 <= word.start <= word.end <= DURATION for word in every)
+    assert all(before.start <= after.start for before, after in pairwise(every))
+    for segment in result:
+        assert all(before.end <= after.start for before, after in pairwise(segment.words))
+
+
+@given(segments, intervals())
+def test_no_word_is_stretched_across_a_silence(
+    spoken: tuple[Segment, ...], sound: tuple[Interval, ...]
+) -> None:
+    samples = sounding(sound)
+    found = find_sound(samples)
+    stretches = [
+        Interval(start * FRAME_S, end * FRAME_S) for start, end in zip(found.starts, found.ends, strict=True)
+    ]
+    for segment in settle_times(spoken, samples):
+        for word in segment.words:
+            assert word.duration <= LONGEST_WORD_S + 1e-9
+            sounded = [stretch for stretch in stretches if word.overlap(stretch) > 1e-9]
+            silent = word.duration - sum(word.overlap(stretch) for stretch in sounded)
+            assert not sounded or (len(sounded) == 1 and silent < 1e-9)
+
+
+@given(segments, intervals())
+def test_nothing_but_times_is_changed(spoken: tuple[Segment, ...], sound: tuple[Interval, ...]) -> None:
+    def without_times(of: tuple[Segment, ...]) -> list[list[tuple[str, float, str]]]:
+        return [[(word.text, word.confidence, word.timing_source) for word in each.words] for each in of]
+
+    result = settle_times(spoken, sounding(sound))
+    assert without_times(result) == without_times(spoken)
+    assert [(each.start, each.end) for each in result] == [(each.start, each.end) for each in spoken]
