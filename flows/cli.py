@@ -54,16 +54,48 @@ class _Group(click.Group):
 
 
 def _config() -> dict[str, Any]:
-    """The defaults in `callfolio.toml`: top-level keys for every command, tables for one command each."""
+    """The defaults in `callfolio.toml`: options by their names, for every command or in a table for one."""
     if not CONFIG_FILE.exists():
         return {}
     try:
         content = tomllib.loads(CONFIG_FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{CONFIG_FILE} cannot be used: {error}.") from error
+    if unknown := _keys(content) - _names(main):
+        raise UsageError(
+            f"{CONFIG_FILE} has {', '.join(sorted(unknown))}, which no command has as an option."
+        )
+    return _defaults(main, content)
+
+
+def _defaults(group: click.Group, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What `content` says for each command of the group, by the names of its parameters as click has them."""
     everywhere = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
-    commands = {key: value for key, value in content.items() if isinstance(value, Mapping)}
-    return {name: {**everywhere, **commands.get(name, {})} for name in main.commands}
+    defaults: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        own = content.get(name)
+        given = {**everywhere, **(own if isinstance(own, Mapping) else {})}
+        parameters = {flag.lstrip("-"): each.name for each in command.params for flag in each.opts}
+        defaults[name] = (
+            _defaults(command, given)
+            if isinstance(command, click.Group)
+            else {parameters[key]: value for key, value in given.items() if key in parameters}
+        )
+    return defaults
+
+
+def _keys(content: Mapping[str, Any]) -> set[str]:
+    tables = [value for value in content.values() if isinstance(value, Mapping)]
+    return set(content).union(*map(_keys, tables))
+
+
+def _names(group: click.Group) -> set[str]:
+    """The names of all options of all commands, and of the commands."""
+    names = set(group.commands)
+    for command in group.commands.values():
+        names |= {flag.lstrip("-") for each in command.params for flag in each.opts}
+        names |= _names(command) if isinstance(command, click.Group) else set()
+    return names
 
 
 @click.group(cls=_Group, context_settings={"auto_envvar_prefix": "CALLFOLIO", "max_content_width": 100})

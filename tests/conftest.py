@@ -1,4 +1,4 @@
-"""What all tests share: the tiny profile in memory, sample calls once processed, and no way out to a network."""
+"""What all tests share: the smallest models in memory, sample calls once processed, and a guarded network."""
 
 import os
 import shutil
@@ -60,10 +60,11 @@ def processed(loaded: "LoadedModels") -> Callable[[str], Processed]:
     from pipelines.settings import CallSettings
     from pipelines.sources import find_sources
 
+    attribute: Callable[..., Any] = vars(front)["attribute"]
+
     @cache
     def process(name: str) -> Processed:
         handed: list[Any] = []
-        attribute = front.attribute
 
         def note(*given: Any) -> Any:
             handed.extend(given)

@@ -79,7 +79,8 @@ SAMPLE_CALLS = {path.stem: _read(path) for path in sorted([*FOLDER.glob("*.opus"
 @cache
 def samples_of(name: str) -> NDArray[np.float32]:
     """The mean of a sample call's channels, shape `(n,)` at 16 kHz."""
-    return decode(SAMPLE_CALLS[name].path).samples.mean(axis=0, dtype=np.float32)
+    mean: NDArray[np.float32] = decode(SAMPLE_CALLS[name].path).samples.mean(axis=0, dtype=np.float32)
+    return mean
 
 
 def lines_of(name: str, speaker: str) -> NDArray[np.float32]:

@@ -9,23 +9,20 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers as typed_in_part
 from sample_calls import ROOT
-from transformers import (
-    Wav2Vec2Config,
-    Wav2Vec2CTCTokenizer,
-    Wav2Vec2FeatureExtractor,
-    Wav2Vec2ForCTC,
-    Wav2Vec2Processor,
-)
 
 from models.aligner import Aligner
 from models.speech import SAMPLE_RATE, Segment, TimedWord
 
 NOISE = np.random.default_rng(0).normal(0.0, 0.1, 8 * SAMPLE_RATE).astype(np.float32)
+transformers: Any = typed_in_part
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
 
@@ -34,10 +31,10 @@ def make_model(folder: Path, letters: str) -> Path:
     folder.mkdir()
     vocabulary = {token: i for i, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *letters])}
     (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-    tokenizer = Wav2Vec2CTCTokenizer(str(folder / "vocab.json"))
-    Wav2Vec2Processor(Wav2Vec2FeatureExtractor(), tokenizer).save_pretrained(folder)
+    tokenizer = transformers.Wav2Vec2CTCTokenizer(str(folder / "vocab.json"))
+    transformers.Wav2Vec2Processor(transformers.Wav2Vec2FeatureExtractor(), tokenizer).save_pretrained(folder)
     torch.manual_seed(0)
-    config = Wav2Vec2Config(
+    config = transformers.Wav2Vec2Config(
         vocab_size=len(vocabulary),
         hidden_size=16,
         num_hidden_layers=1,
@@ -48,7 +45,7 @@ def make_model(folder: Path, letters: str) -> Path:
         num_conv_pos_embedding_groups=2,
         pad_token_id=0,
     )
-    Wav2Vec2ForCTC(config).save_pretrained(folder)
+    transformers.Wav2Vec2ForCTC(config).save_pretrained(folder)
     return folder
 
 
@@ -95,7 +92,7 @@ def test_every_word_gets_times_within_its_segment_in_order(aligner: Aligner, tex
 def test_each_segment_is_aligned_on_its_own_stretch(aligner: Aligner) -> None:
     first, second = aligner.align([segment("one two", 0.0, 3.0), segment("three", 4.0, 7.0)], NOISE, "en")
     assert all(word.end <= 3.0 for word in first.words)
-    assert all(4.0 <= word.start for word in second.words)
+    assert all(word.start >= 4.0 for word in second.words)
 
 
 def test_a_segment_that_is_too_short_for_its_text_keeps_the_times_that_it_has(aligner: Aligner) -> None:
@@ -136,6 +133,7 @@ def guard(event, args):
         raise OSError("stopped by the test")
 sys.addaudithook(guard)
 from pathlib import Path
+from typing import Any
 from models.offline import stay_offline
 stay_offline()
 import numpy as np

@@ -65,5 +65,5 @@ def test_a_recogniser_that_lacks_a_file_is_told_and_nothing_is_fetched_for_it(
 
 def test_where_one_file_is_a_model_two_are_not(own: dict[str, Path]) -> None:
     (own["embedding"] / "other.onnx").touch()
-    with pytest.raises(ModelDamaged, match="embedding model in .* should be one file"):
+    with pytest.raises(ModelDamaged, match=r"embedding model in .* should be one file"):
         load(selection(own), threads=2)

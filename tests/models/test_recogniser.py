@@ -1,4 +1,4 @@
-"""The recogniser on a sample call with the smallest real model: words, their times, and nothing out of nothing."""
+"""The recogniser on a sample call, with the smallest real model: words, their times, nothing out of nothing."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -52,7 +52,7 @@ def test_no_speech_is_found_in_the_silence_before_the_message(heard: Heard) -> N
 
 def test_speech_is_cut_into_chunks_that_can_be_decoded_at_once(heard: Heard) -> None:
     chunks, speech = heard.activity.chunks, heard.activity.speech
-    assert all(0.0 <= chunk.start and chunk.duration <= CHUNK_S + 1e-6 for chunk in chunks)
+    assert all(chunk.start >= 0.0 and chunk.duration <= CHUNK_S + 1e-6 for chunk in chunks)
     assert all(before.end <= after.start for before, after in pairwise(chunks))
     assert sum(stretch.overlap(chunk) for stretch in speech for chunk in chunks) == pytest.approx(
         heard.activity.seconds, abs=0.1

@@ -1,11 +1,12 @@
 """Which models are worked with: a profile's, with any of them replaced by a name, a folder or a hub id."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from models.bundle import LocatedModel
-from models.catalogue import Catalogue, HubSource, Model, load_catalogue
+from models.catalogue import Catalogue, HubSource, Model, Role, load_catalogue
 from models.errors import ModelMissing, UsageError
 from models.selection import Selection, select, wanted
 
@@ -15,12 +16,12 @@ def catalogue() -> Catalogue:
     return load_catalogue()
 
 
-def names(chosen: dict[str, Model | Path]) -> dict[str, str]:
+def names(chosen: Mapping[Role, Model | Path]) -> dict[str, str]:
     return {role: model.name for role, model in chosen.items()}
 
 
 def test_a_profile_fills_each_role_that_is_needed(catalogue: Catalogue) -> None:
-    assert names({**wanted(catalogue, "tiny", {})}) == {
+    assert names(wanted(catalogue, "tiny", {})) == {
         "recogniser": "whisper-tiny.en",
         "segmentation": "pyannote-segmentation-3.0",
         "embedding": "wespeaker-resnet34",
@@ -30,7 +31,7 @@ def test_a_profile_fills_each_role_that_is_needed(catalogue: Catalogue) -> None:
 
 def test_a_model_is_replaced_by_one_of_the_catalogue_by_its_name(catalogue: Catalogue) -> None:
     chosen = wanted(catalogue, "tiny", {"recogniser": "whisper-base"})
-    assert names({**chosen}) == {**names({**wanted(catalogue, "tiny", {})}), "recogniser": "whisper-base"}
+    assert names(chosen) == {**names(wanted(catalogue, "tiny", {})), "recogniser": "whisper-base"}
 
 
 def test_a_model_is_replaced_by_a_folder(catalogue: Catalogue, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Calls that nobody made, for properties: words, speech and speakers anywhere that the models may put them."""
+"""Calls that nobody made: words, speech and speakers wherever the models may put them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -31,6 +31,7 @@ from pipelines.turns import make_turns
 from pipelines.word_times import settle_times
 
 DURATION = 10.0
+NOTHING_KNOWN = CallMetadata()
 
 times = st.floats(0.0, DURATION)
 confidences = st.floats(0.0, 1.0)
@@ -151,7 +152,7 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
     return call, given
 
 
-def made_recording(content: bytes = b"", metadata: CallMetadata = CallMetadata()) -> Recording:
+def made_recording(content: bytes = b"", metadata: CallMetadata = NOTHING_KNOWN) -> Recording:
     sha256 = hashlib.sha256(content).hexdigest()
     modified = datetime(2024, 3, 5, 9, 30, tzinfo=UTC)
     return Recording(Path("/calls/a.opus"), "calls/a.opus", sha256[:32], sha256, 100, modified, metadata)

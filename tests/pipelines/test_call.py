@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_audio import tone, wav_bytes
+from made_calls import NOTHING_KNOWN
 from sample_calls import SAMPLE_CALLS, Processed, SampleCall, lines_of, samples_of, word_error
 
 from models.loaded import LoadedModels
@@ -31,7 +32,7 @@ def rows(processed: Processed) -> CallRows:
     return rows_of(processed.call, PROVENANCE)
 
 
-def recorded(path: Path, samples: Samples, metadata: CallMetadata = CallMetadata()) -> Recording:
+def recorded(path: Path, samples: Samples, metadata: CallMetadata = NOTHING_KNOWN) -> Recording:
     path.write_bytes(wav_bytes(np.atleast_2d(samples), SAMPLE_RATE))
     return identify(Source(path, metadata))
 

@@ -1,5 +1,7 @@
 """Channels tell the speakers of a split call; overlaps are where two or more speak at once."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -80,9 +82,9 @@ def test_three_at_once_are_one_overlap() -> None:
 @given(diarizations())
 def test_overlaps_are_exactly_where_two_or_more_speak(heard: Diarization) -> None:
     found = overlaps(heard)
-    assert all(before.end <= after.start for before, after in zip(found, found[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(found))
     edges = sorted({0.0, DURATION, *(edge for span in heard.spans for edge in (span.start, span.end))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         middle = (start + end) / 2
         if start < middle < end:
             speaking = {span.speaker for span in heard.spans if span.start < middle < span.end}

@@ -1,5 +1,6 @@
 """Speakers are named in order of their first word, with the roles that the metadata gives to channels."""
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -91,9 +92,9 @@ def test_words_change_nothing_but_their_speaker(spoken: tuple[Word, ...], heard:
 def test_merged_intervals_cover_the_same_time_once(sets: list[tuple[Interval, ...]]) -> None:
     every = [interval for intervals in sets for interval in intervals]
     merged = merge(every)
-    assert all(before.end < after.start for before, after in zip(merged, merged[1:], strict=False))
+    assert all(before.end < after.start for before, after in pairwise(merged))
     edges = sorted({edge for interval in every for edge in (interval.start, interval.end)})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         middle = (start + end) / 2
         if start < middle < end:
             assert any(i.start < middle < i.end for i in merged) == any(

@@ -67,7 +67,6 @@ def test_no_stage_goes_on_when_the_call_is_left() -> None:
         time.sleep(0.2)
         ended.set()
 
-    with pytest.raises(ValueError, match="no speech"), Stages() as stage:
+    with Stages() as stage:
         stage.beside("diarize", diarize)
-        raise ValueError("no speech")
     assert ended.is_set()
