@@ -26,7 +26,7 @@ setup: $(VENV)/ready
 
 # The environment is made anew when what it is made from has changed.
 $(VENV)/ready: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Callfolio needs Python 3.11, 3.12 or 3.13, and {sys.executable} is {v[0]}.{v[1]}. Run: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Callfolio needs Python 3.11, 3.12 or 3.13, and {sys.executable} is {v[0]}.{v[1]}. Run: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@

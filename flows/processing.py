@@ -25,6 +25,8 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL
 
 from flows.progress import ProgressReport, Tally
 from flows.worker import Assignment, Outcome, StageBegun, begin, work
@@ -93,18 +95,20 @@ class Workers:
             max_workers=count, initializer=begin, initargs=(assignment, self._events), context=context
         )
         self.assignment = assignment
+        self._needed = False
         self._listener = threading.Thread(target=self._listen, args=(report,), daemon=True)
         self._listener.start()
         self._pool.schedule(os.getpid)  # the pool starts its processes at the first task only
 
     def submit(self, recording: Recording) -> "Future[Outcome]":
         """Have a worker process the recording."""
+        self._needed = True
         future: Future[Outcome] = self._pool.schedule(work, args=(recording,))
         return future
 
     def close(self, interrupted: bool) -> None:
-        """End the processes, after what they are at unless `interrupted`."""
-        self._pool.stop() if interrupted else self._pool.close()
+        """End the processes: at once where `interrupted` or where there was nothing to do after all."""
+        self._pool.stop() if interrupted or not self._needed else self._pool.close()
         self._pool.join()
         self._events.put(None)
         self._listener.join()
@@ -142,6 +146,7 @@ def run(plan: Plan, report: ProgressReport) -> Summary:
     status = "failed"
     try:
         with hired(assignment, plan.workers, report) as workers, report:
+            _start_server()
             summary = process_recordings(plan, store, workers, report, tally)
         status = "finished"
         return summary
@@ -214,6 +219,22 @@ def process_batch(
                 recording.source, recording.sha256, recording.size, failure, store, workers.assignment, tally
             )
         report.finished(outcome)
+
+
+def _start_server() -> None:
+    """Start Prefect's server, which flows would start, in such a way that Ctrl-C does not end it.
+
+    Ctrl-C reaches every process of a terminal, and without its server Prefect takes a minute to give up.
+    What is blocked here stays blocked in the process that is started. A server of the site's own, named
+    in PREFECT_API_URL, is used as it is.
+    """
+    if PREFECT_API_URL.value():
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        SubprocessASGIServer().start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _set_aside(

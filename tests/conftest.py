@@ -10,8 +10,6 @@ from models.offline import stay_offline
 stay_offline()
 # Before Prefect is imported by anything: the tests leave the user's own Prefect alone.
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="callfolio-prefect-")
-os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
-os.environ["PREFECT_LOGGING_LEVEL"] = os.environ["PREFECT_SERVER_LOGGING_LEVEL"] = "ERROR"
 
 from collections.abc import Callable, Iterator  # noqa: E402
 from functools import cache  # noqa: E402

@@ -32,7 +32,7 @@ def test_every_command_is_explained_with_an_example_and_stands_in_the_readme(nam
     command = COMMANDS[name]
     assert command.help
     assert command.epilog
-    assert command.epilog.startswith(f"Example: {name} ")
+    assert command.epilog.startswith(f"Example: {name}")
     assert f"`{name}" in TEXT
 
 

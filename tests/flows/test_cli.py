@@ -12,7 +12,6 @@ import click
 import pytest
 from made_rows import made_call, made_failure, made_run
 
-import flows.cli
 from flows.cli import main
 from models.bundle import models_dir
 from pipelines.store import Store
@@ -32,7 +31,7 @@ Callfolio = Callable[..., Ended]
 def callfolio(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callfolio:
-    """Runs a command line in an empty folder, without any setting in the environment but that of the models."""
+    """Runs a command line in an empty folder, with no setting in the environment but that of the models."""
     monkeypatch.chdir(tmp_path)
     models = models_dir()
     for name in [name for name in os.environ if name.startswith("CALLFOLIO_")]:
@@ -93,7 +92,7 @@ WRONG = {
     "no store to tell of": (["status"], "There is no store at store."),
     "a store that is a file": (
         ["status", "--store", "a.wav"],
-        "The store a.wav cannot be made: there is a file",
+        "There is no store at a.wav.",
     ),
     "an unknown model to pull": (["models", "pull", "whisper-bass"], "whisper-bass"),
 }
@@ -117,7 +116,7 @@ def test_what_cannot_be_done_is_told_in_one_sentence(
     [
         (["run", "a.wav", "--kind", "meeting"], "'meeting' is not one of 'contact_center', 'consultation'"),
         (["run", "a.wav", "--workers", "0"], "0 is not in the range x>=1"),
-        (["run", "a.wav", "--fast"], "No such option: --fast"),
+        (["run", "a.wav", "--fast"], "--fast"),
         (["show"], "Missing argument 'CALL'"),
         (["sing"], "No such command 'sing'"),
     ],
@@ -155,8 +154,8 @@ def test_a_store_that_is_a_file_is_told_before_anything_is_processed(
     ended = callfolio("run", "a.wav", "--profile", "tiny", "--store", "a.wav")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err == (
-        f"callfolio: The store {tmp_path / 'a.wav'} cannot be made: there is a file where a folder should be. "
-        "Name another folder.\n"
+        f"callfolio: The store {tmp_path / 'a.wav'} cannot be made: "
+        "there is a file where a folder should be. Name another folder.\n"
     )
 
 
@@ -177,15 +176,9 @@ def test_a_fault_of_our_own_is_told_without_a_traceback(
 def test_a_traceback_is_shown_when_it_is_asked_for_and_only_then(
     flags: list[str], lines: int, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "flows.cli", *flags, "status", "--store", "nowhere"]
-    program = "import sys; from flows.cli import main; main(sys.argv[1:], prog_name='callfolio')"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *command[3:]],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    program = "import sys; from flows.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", program, *flags, "status", "--store", "nowhere"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert ("Traceback" in done.stderr) == bool(flags)
     assert "There is no store at nowhere." in done.stderr.splitlines()[-1]
@@ -203,7 +196,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
             yield (*path, name)
 
 
-@pytest.mark.parametrize("command", commands(main), ids=" ".join)
+@pytest.mark.parametrize("command", [*commands(main)], ids=" ".join)
 def test_every_command_has_help_with_an_example(callfolio: Callfolio, command: tuple[str, ...]) -> None:
     ended = callfolio(*command, "--help")
     assert ended.status == 0
@@ -345,9 +338,7 @@ def test_a_call_as_json_has_all_its_rows(callfolio: Callfolio, store: Store) -> 
     assert [len(shown[table]) for table in ("speakers", "turns", "words")] == [2, 3, 12]
 
 
-def test_a_call_that_is_not_there_or_one_of_several_is_told(
-    callfolio: Callfolio, store: Store, tmp_path: Path
-) -> None:
+def test_a_call_that_is_not_there_or_one_of_several_is_told(callfolio: Callfolio, store: Store) -> None:
     ended = callfolio("show", "late_parcel", "--store", str(store.root))
     assert (ended.status, ended.out) == (2, "")
     assert 'There is no call "late_parcel"' in ended.err
@@ -441,7 +432,6 @@ def test_models_that_are_whole_are_verified(callfolio: Callfolio) -> None:
 
 
 def test_importing_the_command_line_imports_nothing_heavy() -> None:
-    program = "import sys, flows.cli; print([m for m in ('torch', 'prefect', 'duckdb', 'pyarrow') if m in sys.modules])"
+    program = "import sys, flows.cli; print({'torch', 'prefect', 'duckdb', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
-    assert flows.cli.SET_ASIDE == 1
+    assert done.stdout == "set()\n"

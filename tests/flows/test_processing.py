@@ -40,7 +40,8 @@ def guard(event, arguments):
     host = address[0] if isinstance(address, tuple) else address
     if isinstance(host, bytes):
         host = host.decode(errors="replace")
-    if host is None or str(host).startswith(("/", "\\0", "127.", "::1", "localhost")) or isinstance(host, int):
+    here = ("/", "\\0", "127.", "::1", "localhost")
+    if host is None or isinstance(host, int) or str(host).startswith(here):
         return
     with open(os.environ["GUARD_LOG"], "a") as log:
         print(event, address, sys.argv, file=log)
@@ -171,14 +172,14 @@ def recordings(callfolio: Callfolio) -> str:
     sides = decode(knee).samples[:, : 15 * SAMPLE_RATE]
     (folder / "a_knee.wav").write_bytes(wav_bytes(sides, SAMPLE_RATE))
     shutil.copy(knee.with_suffix(".json"), folder / "a_knee.json")
-    parcel = wav_bytes(samples_of("late_parcel")[None, : 12 * SAMPLE_RATE], SAMPLE_RATE)
-    (folder / "b_parcel.wav").write_bytes(parcel)
+    visit = wav_bytes(samples_of("blood_pressure_review")[None, : 12 * SAMPLE_RATE], SAMPLE_RATE)
+    (folder / "b_visit.wav").write_bytes(visit)
     (folder / "c_message.wav").write_bytes(
         wav_bytes(samples_of("voicemail")[None, SAMPLE_RATE : 9 * SAMPLE_RATE], SAMPLE_RATE)
     )
     whole = voicemail.read_bytes()
     (folder / "d_cut_off.opus").write_bytes(whole[: len(whole) // 3])
-    (folder / "e_parcel_again.wav").write_bytes(parcel)
+    (folder / "e_visit_again.wav").write_bytes(visit)
     (folder / "odd" / "empty.wav").touch()
     (folder / "odd" / "head.opus").write_bytes(whole[:120])
     (folder / "odd" / "silence.wav").write_bytes(wav_bytes(np.zeros((1, 24_000), np.float32)))
@@ -219,7 +220,7 @@ def test_each_recording_that_is_no_call_is_a_failure_with_its_reason_and_a_sente
 
 
 def test_the_others_are_calls_and_one_that_is_there_twice_is_one(first: Ran) -> None:
-    assert set(first.calls) == {"a_knee.wav", "b_parcel.wav", "c_message.wav", "d_cut_off.opus"}
+    assert set(first.calls) == {"a_knee.wav", "b_visit.wav", "c_message.wav", "d_cut_off.opus"}
     modes = {name: row["channel_mode"] for name, row in first.calls.items()}
     assert modes.pop("a_knee.wav") == "split"
     assert set(modes.values()) == {"mono"}
@@ -306,20 +307,20 @@ def test_a_second_run_says_what_it_skipped_and_what_was_set_aside_before(again: 
 
 @pytest.fixture(scope="module")
 def forced(callfolio: Callfolio, first: Ran) -> Ran:
-    return callfolio("run", "recordings/b_parcel.wav", "--force", store=callfolio.copy(first, "forced"))
+    return callfolio("run", "recordings/b_visit.wav", "--force", store=callfolio.copy(first, "forced"))
 
 
 @pytest.fixture(scope="module")
 def changed(callfolio: Callfolio, forced: Ran) -> Ran:
     """One call again with another setting, over the store of the forced run."""
-    arguments = ("recordings/b_parcel.wav", "recordings/c_message.wav", "--speakers", "1")
+    arguments = ("recordings/b_visit.wav", "recordings/c_message.wav", "--speakers", "1")
     return callfolio("run", *arguments, store=callfolio.copy(forced, "changed"))
 
 
 def test_a_call_is_processed_again_by_force_and_stands_there_once(first: Ran, forced: Ran) -> None:
     assert forced.status == 0
     assert forced.calls.keys() == first.calls.keys()
-    assert forced.calls["b_parcel.wav"]["run_id"] != first.calls["b_parcel.wav"]["run_id"]
+    assert forced.calls["b_visit.wav"]["run_id"] != first.calls["b_visit.wav"]["run_id"]
     assert forced.calls["a_knee.wav"] == first.calls["a_knee.wav"]
     assert forced.everything_but_the_run() == first.everything_but_the_run()
 
@@ -327,7 +328,7 @@ def test_a_call_is_processed_again_by_force_and_stands_there_once(first: Ran, fo
 def test_a_call_is_processed_again_when_the_settings_have_changed(forced: Ran, changed: Ran) -> None:
     assert changed.status == 0
     assert "2 processed" in changed.err
-    before, after = forced.calls["b_parcel.wav"], changed.calls["b_parcel.wav"]
+    before, after = forced.calls["b_visit.wav"], changed.calls["b_visit.wav"]
     assert (before["speaker_count"], after["speaker_count"]) == (2, 1)
     assert before["settings_sha256"] != after["settings_sha256"]
     assert changed.calls.keys() == forced.calls.keys()
@@ -335,7 +336,7 @@ def test_a_call_is_processed_again_when_the_settings_have_changed(forced: Ran, c
 
 
 def namespace() -> tuple[str, ...]:
-    """What to put before a command so that it has no network interface but its own loopback, if that may be."""
+    """What to put before a command so that it has no network but its own loopback, where that may be."""
     before = ("unshare", "--user", "--map-root-user", "--net", sys.executable, "-c", _LOOPBACK)
     try:
         allowed = subprocess.run(
@@ -454,7 +455,7 @@ def test_the_next_run_does_the_rest_and_ends_with_the_store_of_one_that_was_not_
 @pytest.fixture(scope="module")
 def bereaved(callfolio: Callfolio, recordings: str) -> Ran:
     """The worker is killed in the middle of the second of three calls."""
-    names = ("c_message.wav", "a_knee.wav", "b_parcel.wav")
+    names = ("c_message.wav", "a_knee.wav", "b_visit.wav")
     folder = callfolio.folder / "three"
     folder.mkdir()
     for number, name in enumerate(names):
@@ -468,7 +469,7 @@ def bereaved(callfolio: Callfolio, recordings: str) -> Ran:
 
 def test_a_killed_worker_costs_the_recording_at_work_and_no_other(bereaved: Ran) -> None:
     assert bereaved.status == 1, bereaved.err
-    assert set(bereaved.calls) == {"0_c_message.wav", "2_b_parcel.wav"}
+    assert set(bereaved.calls) == {"0_c_message.wav", "2_b_visit.wav"}
     [failure] = bereaved.store.failures()
     assert (failure["reason"], failure["retryable"]) == ("out_of_memory", True)
     assert "1_a_knee.wav" in failure["message"]

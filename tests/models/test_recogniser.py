@@ -1,4 +1,4 @@
-"""The recogniser on a sample call, with the smallest real model: words, their times, nothing out of nothing."""
+"""The recogniser on a sample call, with the smallest model: words, their times, nothing out of nothing."""
 
 from dataclasses import dataclass
 from itertools import pairwise
