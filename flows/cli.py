@@ -4,14 +4,18 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_data_path
 
 from models.offline import stay_offline
 
 stay_offline()
 # Prefect's own switches: a slow machine may take its time, and its talk stays off the terminal.
+# A home of our own: the profile in the user's may name a server elsewhere, and no byte leaves this machine.
+os.environ.setdefault("PREFECT_HOME", str(user_data_path("callfolio") / "prefect"))
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
 os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
@@ -29,11 +33,13 @@ SET_ASIDE, CANNOT_START, INTERRUPTED = 1, 2, 130
 class _Group(click.Group):
     """Turns every error into one sentence on stderr and the right exit status."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; `--debug` shows the traceback."""
-        kwargs["standalone_mode"] = False
+    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Run; `--debug`, wherever it stands, shows the traceback."""
+        given = list(sys.argv[1:] if args is None else args)
+        debug = "--debug" in given
         try:
-            return sys.exit(super().main(*args, **kwargs) or 0)
+            asked = [argument for argument in given if argument != "--debug"]
+            return sys.exit(super().main(asked, **{**kwargs, "standalone_mode": False}) or 0)
         except click.ClickException as error:
             error.show()
             sys.exit(CANNOT_START)
@@ -45,7 +51,7 @@ class _Group(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except Exception as error:
-            if "--debug" in sys.argv:
+            if debug:
                 raise
             sentence = str(error) if isinstance(error, CallfolioError) else f"Unexpected error: {error!r}"
             click.echo(f"callfolio: {sentence}", err=True)
@@ -101,15 +107,14 @@ def _names(group: click.Group) -> set[str]:
 
 @click.group(cls=_Group, context_settings={"auto_envvar_prefix": "CALLFOLIO", "max_content_width": 100})
 @click.version_option(package_name="callfolio")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 @click.pass_context
-def main(context: click.Context, debug: bool) -> None:
+def main(context: click.Context) -> None:
     """Recorded conversations become speaker-attributed transcripts and tables, on your own machine.
 
     Settings come from the flag, the environment (CALLFOLIO_STORE, CALLFOLIO_MODELS, CALLFOLIO_PROFILE),
     callfolio.toml in this folder, or the default, in this order.
     """
-    context.obj = debug
     context.default_map = _config()
 
 

@@ -72,7 +72,7 @@ class ProgressReport:
         self._calls, self._total_bytes = calls, total_bytes
         self._progress.reset(self._task, total=max(total_bytes, 1), description=f"0/{calls} calls")
         if calls and not self._live:
-            print(f"{calls} recordings to process.", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{calls} recording{'s' * (calls > 1)} to process.", file=sys.stderr, flush=True)  # noqa: T201
 
     def doing(self, source: str, stage: str) -> None:
         """A recording has entered a stage. Time counts from the first: models are loaded by then."""

@@ -7,7 +7,7 @@ language that Whisper knows has word times, without decoding twice.
 
 import string
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,16 @@ from whisperx.vads import Pyannote
 from whisperx.vads.pyannote import Binarize
 
 from models.errors import ModelMissing
-from models.speech import SAMPLE_RATE, Interval, LanguageGuess, Samples, Segment, TimedWord, Vocabulary
+from models.speech import (
+    SAMPLE_RATE,
+    Interval,
+    LanguageGuess,
+    Samples,
+    Segment,
+    SpeechActivity,
+    TimedWord,
+    Vocabulary,
+)
 
 CHUNK_S = 30.0
 """Whisper's window: the longest stretch that is decoded at once."""
@@ -44,19 +53,6 @@ _CLOSING = set(".,!?:;…—–-)]}”»。，、？！：；")
 """Marks that belong to the word before them even after a space."""
 
 _PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
-
-
-@dataclass(frozen=True)
-class SpeechActivity:
-    """Where there is speech, and the stretches of at most `CHUNK_S` seconds that are decoded at once."""
-
-    speech: tuple[Interval, ...]
-    chunks: tuple[Interval, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Total speech in seconds."""
-        return sum(interval.duration for interval in self.speech)
 
 
 class Recogniser:

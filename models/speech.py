@@ -34,6 +34,19 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class SpeechActivity:
+    """Where there is speech, and the stretches that the recogniser can decode at once."""
+
+    speech: tuple[Interval, ...]
+    chunks: tuple[Interval, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Total speech in seconds."""
+        return sum(interval.duration for interval in self.speech)
+
+
+@dataclass(frozen=True)
 class TimedWord(Interval):
     """A recognised word; `confidence` in 0…1; `timing_source` says where its times come from."""
 

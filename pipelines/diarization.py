@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from models.diarizer import Diarizer
-from models.recogniser import SpeechActivity
-from models.speech import Diarization, Interval, SpeakerSpan
+from models.speech import Diarization, Interval, SpeakerSpan, SpeechActivity
 from pipelines.channels import Channels
 
 EXPECTED_SPEAKERS = 2

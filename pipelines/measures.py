@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.recogniser import SpeechActivity
-from models.speech import SAMPLE_RATE, Diarization, Interval, LanguageGuess, Samples
+from models.speech import SAMPLE_RATE, Diarization, Interval, LanguageGuess, Samples, SpeechActivity
 from pipelines.decoding import Damage
 from pipelines.diarization import overlaps
 from pipelines.speakers import merge

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from models.aligner import Aligner
-from models.recogniser import Recogniser, SpeechActivity
-from models.speech import LanguageGuess, Samples, Segment, Vocabulary
+from models.recogniser import Recogniser
+from models.speech import LanguageGuess, Samples, Segment, SpeechActivity, Vocabulary
 from pipelines.failures import LanguageUnsupported
 from pipelines.word_times import settle_times
 

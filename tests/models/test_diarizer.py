@@ -1,7 +1,9 @@
 """Who speaks when, told by the real models: two voices are two, one voice is one."""
 
+import shutil
 from collections.abc import Callable
 from itertools import pairwise, permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,4 +128,30 @@ def test_embeddings_pooled_from_frames_give_the_diarization_of_pyannotes_own_pip
     ours = exclusively(diarizer.diarize(samples), 32.0)
     theirs = exclusively(Diarizer(stock).diarize(samples), 32.0)
     assert len({name for at in ours for name in at}) == 2
+    assert agreement(ours, theirs) > 0.97
+
+
+@pytest.mark.slow
+def test_a_pipeline_in_a_folder_is_loaded_as_the_hub_publishes_it_and_without_the_hub(
+    diarizer: Diarizer, tmp_path: Path
+) -> None:
+    catalogue, folder = load_catalogue(), models_dir()
+    parts = {model.role: locate(model, folder) for model in catalogue.profile("tiny").models}
+    # community-1's layout: a config.yaml that names its parts by their place in the folder.
+    (tmp_path / "segmentation").mkdir()
+    shutil.copy(parts["segmentation"].files["pytorch_model.bin"], tmp_path / "segmentation")
+    shutil.copy(next(iter(parts["embedding"].files.values())), tmp_path)
+    shutil.copytree(parts["plda"].path, tmp_path / "plda")
+    (tmp_path / "config.yaml").write_text(
+        "dependencies:\n  pyannote.audio: 4.0.0\n"
+        "pipeline:\n  name: pyannote.audio.pipelines.SpeakerDiarization\n  params:\n"
+        "    clustering: VBxClustering\n    embedding_exclude_overlap: true\n"
+        "    segmentation: $model/segmentation\n    plda: $model/plda\n"
+        f"    embedding: {next(tmp_path.glob('*.onnx'))}\n"
+        "params:\n  clustering:\n    threshold: 0.6\n    Fa: 0.07\n    Fb: 0.8\n"
+        "  segmentation:\n    min_duration_off: 0.0\n"
+    )
+    samples = samples_of("card_dispute")[: 16 * SAMPLE_RATE]
+    ours = exclusively(diarizer.diarize(samples, expected=2), 16.0)
+    theirs = exclusively(Diarizer.from_folder(tmp_path).diarize(samples, expected=2), 16.0)
     assert agreement(ours, theirs) > 0.97

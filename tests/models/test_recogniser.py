@@ -1,4 +1,4 @@
-"""The recogniser on a sample call, with the smallest model: words, their times, nothing out of nothing."""
+"""The recogniser on a sample call, with the smallest real model: words, times, and nothing out of nothing."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,8 +8,17 @@ import pytest
 from sample_calls import SAMPLE_CALLS, samples_of, word_error
 
 from models.loaded import LoadedModels
-from models.recogniser import CHUNK_S, Recogniser, SpeechActivity
-from models.speech import SAMPLE_RATE, Interval, LanguageGuess, Samples, Segment, TimedWord, Vocabulary
+from models.recogniser import CHUNK_S, Recogniser
+from models.speech import (
+    SAMPLE_RATE,
+    Interval,
+    LanguageGuess,
+    Samples,
+    Segment,
+    SpeechActivity,
+    TimedWord,
+    Vocabulary,
+)
 
 VOICEMAIL = SAMPLE_CALLS["voicemail"]
 LENGTH = 10 * SAMPLE_RATE

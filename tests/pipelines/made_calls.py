@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from models.recogniser import SpeechActivity
 from models.speech import (
     SAMPLE_RATE,
     Diarization,
@@ -17,6 +16,7 @@ from models.speech import (
     Samples,
     Segment,
     SpeakerSpan,
+    SpeechActivity,
     TimedWord,
 )
 from pipelines.attribution import attribute

@@ -8,8 +8,7 @@ from hypothesis import given
 from made_calls import DURATION, diarizations
 
 from models.diarizer import Diarizer
-from models.recogniser import SpeechActivity
-from models.speech import Diarization, Interval, SpeakerSpan
+from models.speech import Diarization, Interval, SpeakerSpan, SpeechActivity
 from pipelines.channels import Channels
 from pipelines.diarization import EXPECTED_SPEAKERS, diarize_voices, overlaps, speakers_of
 

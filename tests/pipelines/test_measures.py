@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_calls import DURATION, diarizations, intervals, said, sounding, words
 
-from models.recogniser import SpeechActivity
-from models.speech import SAMPLE_RATE, Diarization, Interval, LanguageGuess, Samples, SpeakerSpan
+from models.speech import (
+    SAMPLE_RATE,
+    Diarization,
+    Interval,
+    LanguageGuess,
+    Samples,
+    SpeakerSpan,
+    SpeechActivity,
+)
 from pipelines.decoding import Damage
 from pipelines.measures import measure, review_flags
 from pipelines.transcript import Measures, Word

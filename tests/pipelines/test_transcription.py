@@ -7,8 +7,8 @@ import pytest
 from sample_calls import SAMPLE_CALLS, word_error
 
 from models.loaded import LoadedModels
-from models.recogniser import Recogniser, SpeechActivity
-from models.speech import SAMPLE_RATE, Interval, LanguageGuess, Vocabulary
+from models.recogniser import Recogniser
+from models.speech import SAMPLE_RATE, Interval, LanguageGuess, SpeechActivity, Vocabulary
 from pipelines.channels import separate
 from pipelines.cross_talk import without_cross_talk
 from pipelines.decoding import decode
