@@ -1,0 +1,56 @@
+"""What leaks into the other channel goes; what is said on a channel stays, also while the other speaks."""
+
+import numpy as np
+import pytest
+from made_audio import voice
+
+from models.speech import SAMPLE_RATE, Samples
+from pipelines.channels import Channels
+from pipelines.cross_talk import without_cross_talk
+
+SECONDS = 12.0
+FIRST = voice(SECONDS, [(0.5, 3.0), (7.0, 9.0)], seed=1)
+SECOND = voice(SECONDS, [(3.5, 6.5), (9.5, 11.5)], seed=2)
+
+
+def split(first: Samples, second: Samples) -> Channels:
+    return Channels("split", (first, second), (1, 2), "")
+
+
+def level_db(samples: Samples, start: float, end: float) -> float:
+    cut = samples[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)].astype(np.float64)
+    return float(10 * np.log10((cut**2).mean() + 1e-12))
+
+
+@pytest.mark.parametrize("leak_db", [-20.0, -30.0, -40.0])
+def test_a_leak_is_silenced_and_the_speech_it_comes_from_is_not_touched(leak_db: float) -> None:
+    leak = np.float32(10 ** (leak_db / 20))
+    cleaned = without_cross_talk(split(FIRST + leak * SECOND, SECOND + leak * FIRST))
+    first, second = cleaned.tracks
+    assert level_db(first, 3.8, 6.2) < -80.0
+    assert level_db(second, 7.3, 8.7) < -80.0
+    assert level_db(first, 1.0, 2.5) == pytest.approx(level_db(FIRST, 1.0, 2.5), abs=0.5)
+    assert level_db(second, 4.0, 6.0) == pytest.approx(level_db(SECOND, 4.0, 6.0), abs=0.5)
+
+
+def test_a_soft_answer_while_the_other_speaks_stays() -> None:
+    answer = np.float32(10 ** (-8 / 20)) * voice(SECONDS, [(4.5, 5.2)], seed=3)
+    first, _ = without_cross_talk(split(FIRST + answer, SECOND)).tracks
+    assert level_db(first, 4.7, 5.0) == pytest.approx(level_db(FIRST + answer, 4.7, 5.0), abs=1.0)
+
+
+def test_a_channel_on_which_nobody_speaks_alone_is_left_as_it_is() -> None:
+    faint = np.float32(0.01) * SECOND
+    first, _ = without_cross_talk(split(faint, SECOND)).tracks
+    assert np.array_equal(first, faint)
+
+
+@pytest.mark.parametrize("mode", ["mono", "mixed"])
+def test_calls_that_are_not_split_stay_as_they_are(mode: str) -> None:
+    channels = Channels(mode, (FIRST,), (1,), "")  # type: ignore[arg-type]
+    assert without_cross_talk(channels) is channels
+
+
+def test_the_shortest_tracks_come_through() -> None:
+    short = np.zeros(100, np.float32)
+    assert [len(track) for track in without_cross_talk(split(short, short)).tracks] == [100, 100]
