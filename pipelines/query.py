@@ -28,29 +28,27 @@ def query(store: Store, sql: str) -> pa.Table:
     as it was or as it is, and whole. Raises UsageError with DuckDB's own reason when the query is wrong,
     StoreError when the store cannot be read.
     """
-    return store.read(lambda views: _answer(views, sql))
-
-
-def _answer(views: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     try:
-        statements = views.extract_statements(sql)
-        # `enable_logging` is a function that a select may call, and writes a file.
-        if (
-            len(statements) != 1
-            or statements[0].type != duckdb.StatementType.SELECT
-            or "enable_logging" in sql.lower()
-        ):
-            raise UsageError(_ONE_SELECT)
-        # `with x as (copy …) select …` is of the type SELECT and writes a file; DuckDB refuses to bind it
-        # anywhere but at the top, so the statement must bind as a subquery before it may run.
-        views.execute(f"explain select * from (\n{statements[0].query}\n)")
-        answer: pa.Table = views.sql(statements[0]).to_arrow_table()
-    except duckdb.IOException:
-        raise
+        return store.read(lambda views: _answer(views, sql))
     except duckdb.PermissionException as error:
         raise UsageError(f"A query can read nothing but the tables: {', '.join(TABLES)}.") from error
     except duckdb.Error as error:
         raise UsageError(f"The query cannot be answered: {_sentence(error)}") from error
+
+
+def _answer(views: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    statements = views.extract_statements(sql)
+    # `enable_logging` is a function that a select may call, and writes a file.
+    if (
+        len(statements) != 1
+        or statements[0].type != duckdb.StatementType.SELECT
+        or "enable_logging" in sql.lower()
+    ):
+        raise UsageError(_ONE_SELECT)
+    # `with x as (copy …) select …` is of the type SELECT and writes a file; DuckDB refuses to bind it
+    # anywhere but at the top, so the statement must bind as a subquery before it may run.
+    views.execute(f"explain select * from (\n{statements[0].query}\n)")
+    answer: pa.Table = views.sql(statements[0]).to_arrow_table()
     return answer
 
 

@@ -40,7 +40,7 @@ _ORDER: Final = {
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LEAST_PREFIX: Final = 4
 _FEW_ROWS: Final = 20
-_READ_ATTEMPTS: Final = 6
+_READ_ATTEMPTS: Final = 20
 _READ_PAUSE_S: Final = 0.02
 _READ_PATIENCE_S: Final = 30.0
 _STALE_AFTER_S: Final = 3600.0
@@ -55,6 +55,15 @@ _DUCKDB_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     # What people said is not spilled into other folders.
     "temp_directory": "",
 }
+
+
+_WRONG_QUESTIONS = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.PermissionException,
+)
+"""Errors of DuckDB that have nothing to do with what is in the files."""
 
 
 class StoreError(CallfolioError):
@@ -256,7 +265,8 @@ class Store:
     def read(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """The answer to a question that is put to the views, asked again when calls were replaced meanwhile.
 
-        `question` may be called several times, each time with a new connection. Raises StoreError.
+        `question` may be called several times, each time with a new connection. Raises StoreError, and
+        what DuckDB raises where the question itself is wrong.
         """
         unreadable = 0
         deadline = time.monotonic() + _READ_PATIENCE_S
@@ -266,10 +276,15 @@ class Store:
                 with self.views() as views:
                     opened = self._committed()
                     answer = question(views)
-            except duckdb.IOException as error:
-                # A file that was listed is gone when it is opened, because its call is being replaced.
+            except _WRONG_QUESTIONS:
+                raise
+            except duckdb.Error as error:
+                # A file that was listed is gone when it is opened, or another one when more of it is read,
+                # because its call is being replaced.
                 unreadable += 1
                 if unreadable == _READ_ATTEMPTS:
+                    if not isinstance(error, duckdb.IOException):
+                        raise
                     raise StoreError(
                         f"The store {self.root} cannot be read: {_first_line(error)}. Look after the disk "
                         "and try again."
