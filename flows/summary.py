@@ -75,7 +75,8 @@ def _callfolio() -> str:
     """How this command can be called again from here."""
     if shutil.which("callfolio"):
         return "callfolio"
-    return os.path.relpath(sys.argv[0])
+    relative = os.path.relpath(sys.argv[0])
+    return sys.argv[0] if relative.startswith("..") else relative
 
 
 def state_of(root: Path) -> dict[str, Any]:
