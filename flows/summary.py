@@ -33,7 +33,7 @@ def summarise(summary: Summary, root: Path) -> str:
         f"The store {root} has {state['calls']} calls, {state['hours']:.2f} hours, "
         f"{state['speakers']} speakers and {state['words']} words."
     )
-    return "\n".join(lines + _example(Store(root, create=False), summary.run_id))
+    return "\n".join(lines + _example(root, summary.run_id))
 
 
 def _counts(summary: Summary) -> str:
@@ -54,14 +54,15 @@ def _failures(summary: Summary) -> list[str]:
     return lines
 
 
-def _example(store: Store, run_id: str) -> list[str]:
+def _example(root: Path, run_id: str) -> list[str]:
     """The first turns of a call, of this run where it made one, and what to try next."""
+    store = Store(root, create=False)
     calls = query(store, f"select source, call_id from calls {_MOST_TELLING.format(run_id)}").to_pylist()
     if not calls:
         return []
     name = Path(calls[0]["source"]).name
     turns = store.read_call(calls[0]["call_id"]).turns[:_SHOWN_TURNS]
-    at = f"--store {shlex.quote(str(store.root))}"
+    at = f"--store {shlex.quote(str(root))}"
     return [
         *("", f"From {name}:", *(f"  {line_of(turn)}" for turn in turns)),
         *("", "Try next:"),

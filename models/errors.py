@@ -26,7 +26,3 @@ class ModelDamaged(ModelError):
 
 class ModelUnavailable(ModelError):
     """No source of a model could provide it."""
-
-
-class OutOfMemory(CallfolioError):
-    """The machine or its accelerator ran out of memory while a model ran."""
