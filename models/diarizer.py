@@ -2,7 +2,7 @@
 
 Segmentation, clustering and their published settings are pyannote's. Only the embeddings are found
 another way (`models.voice`): not window by overlapping window but from frames computed once, which
-takes a fifth of the time and gives the same diarization.
+takes a fifth of the time and gives nearly the same diarization.
 """
 
 import math
