@@ -12,6 +12,7 @@ from pipelines.diarization import diarize_voices, speakers_of
 from pipelines.failures import NoSpeech
 from pipelines.measures import measure, review_flags
 from pipelines.recording import Recording
+from pipelines.resegmentation import resegment
 from pipelines.settings import CallSettings
 from pipelines.speakers import name_speakers
 from pipelines.stages import Hook, Stages
@@ -46,6 +47,7 @@ def process(
         with stage("attribute"):
             diarization = speakers_of(channels, activity, voices.result())
             words = attribute(transcripts, diarization, channels)
+            words, diarization = resegment(words, diarization, speakers)
             words, people = name_speakers(words, diarization, channels, given.channel_roles)
             turns = make_turns(words)
         with stage("measure"):

@@ -123,6 +123,7 @@ def _speaker(speaker: Speaker, call: Call) -> Row:
         "role_confidence": speaker.role_confidence,
         "channel": speaker.channel,
         "talk_s": sum(interval.duration for interval in speaker.talk),
+        "talk": [{"start_s": talk.start, "end_s": talk.end} for talk in speaker.talk],
         "turns": sum(turn.speaker == speaker.name for turn in call.turns),
         "words": len(words),
         "word_confidence": _mean([word.confidence for word in words]),

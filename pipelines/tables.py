@@ -27,6 +27,7 @@ _STRINGS = pa.list_(_STRING)
 _STRING_MAP = pa.map_(_STRING, _STRING)
 _DOUBLE_MAP = pa.map_(_STRING, _DOUBLE)
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
+_STRETCHES = pa.list_(pa.struct([pa.field("start_s", _DOUBLE), pa.field("end_s", _DOUBLE)]))
 
 
 Row = Mapping[str, Any]
@@ -247,9 +248,9 @@ WORDS: Final = Table(
         Column(
             "speaker_source",
             _STRING,
-            "How the speaker was found: `diarization` where the diarization has one speaking at the word, "
-            "`channel` where the channel is the speaker, `nearest` where it is the nearest speech, or "
-            "another short name.",
+            "How the speaker was found: `voice` where the voice of the utterance decided, `channel` where "
+            "the channel is the speaker, `diarization` where the diarization has one speaking at the word, "
+            "`nearest` where it is the nearest speech, `none` where there is no speech to go by.",
         ),
         Column("overlapped", _BOOL, "Whether somebody else speaks during the word."),
     ),
@@ -278,6 +279,12 @@ SPEAKERS: Final = Table(
             _DOUBLE,
             "Seconds in which the speaker speaks, pauses left out. Where two speak at once, the time counts "
             "for both.",
+        ),
+        Column(
+            "talk",
+            _STRETCHES,
+            "The stretches in which the speaker speaks, in order and without overlap, in seconds from the "
+            "start of the call.",
         ),
         Column("turns", _INT, "Rows of the speaker in `turns`."),
         Column("words", _INT, "Rows of the speaker in `words`."),
@@ -391,6 +398,8 @@ def _line(column: Column, meaning: str) -> str:
 def _type_name(kind: pa.DataType) -> str:
     if pa.types.is_map(kind):
         return f"map<{_type_name(kind.key_type)}, {_type_name(kind.item_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{', '.join(f'{field.name}: {_type_name(field.type)}' for field in kind)}>"
     if pa.types.is_list(kind):
         return f"list<{_type_name(kind.value_type)}>"
     if pa.types.is_timestamp(kind):

@@ -65,6 +65,11 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
             "role_confidence": 0.5,
             "channel": 0,
             "talk_s": 0.75 * sum(word["speaker"] == speaker for word in spoken),
+            "talk": [
+                {"start_s": word["start_s"], "end_s": word["start_s"] + 0.75}
+                for word in spoken
+                if word["speaker"] == speaker
+            ],
             "turns": sum(turn["speaker"] == speaker for turn in taken),
             "words": sum(word["speaker"] == speaker for word in spoken),
             "word_confidence": 0.75,

@@ -88,6 +88,7 @@ def test_a_speaker_has_all_that_is_his() -> None:
         "role_confidence": 1.0,
         "channel": 2,
         "talk_s": 2.0,
+        "talk": [{"start_s": 1.0, "end_s": 3.0}],
         "turns": 1,
         "words": 2,
         "word_confidence": 0.75,
