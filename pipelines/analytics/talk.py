@@ -1,0 +1,75 @@
+"""Where each speaker talks, to the hundredth of a second.
+
+Voice activity detection and diarization hear who talks, and little of it escapes them; but they begin up
+to a tenth of a second early and end late, and take music for speech. Words have good edges, but some are
+placed beside where they were said, and some were never recognised. So detection says that somebody talks
+and the sound itself says when. Measured on the sample calls on two channels: detection makes 20 s of talk
+0.9 s too long and words 0.4 s too short or 1 s too long; on the sound it is within 0.2 s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from models.speech import Interval, Samples
+from pipelines.analytics.stretches import Stretches, beyond, joined, seconds, shared
+from pipelines.channels import Channels
+from pipelines.speakers import merge
+from pipelines.transcript import Speaker
+from pipelines.word_times import FRAME_S, find_sound
+
+_REACH_S = 0.1
+"""How far a channel's own talk may be extended to where its sound begins or ends."""
+
+PAUSE_S = 0.2
+"""Shorter silences are within talk: the closure of a plosive may last 0.18 s (Heldner and Edlund 2010)."""
+
+_LEAST_S = 0.1
+"""What is left of talk and is shorter is a click."""
+
+
+def sounds_of(track: Samples) -> Stretches:
+    """The stretches of `track`, shape `(n,)`, in which something sounds."""
+    found = find_sound(track)
+    return tuple(
+        Interval(float(start) * FRAME_S, float(end) * FRAME_S)
+        for start, end in zip(found.starts, found.ends, strict=True)
+    )
+
+
+def track_of(speaker: Speaker, channels: Channels) -> int:
+    """Which of the tracks the speaker is on."""
+    return (
+        channels.source_channels.index(speaker.channel) if channels.mode == "split" and speaker.channel else 0
+    )
+
+
+def detected_talk(people: Sequence[Speaker], channels: Channels) -> tuple[Stretches, ...]:
+    """Where anybody was detected to talk, on each track."""
+    return tuple(
+        merge([span for person in people if track_of(person, channels) == track for span in person.talk])
+        for track in range(len(channels.tracks))
+    )
+
+
+def settle_talk(
+    people: Sequence[Speaker], channels: Channels, music: Sequence[Stretches]
+) -> tuple[Speaker, ...]:
+    """The speakers with their talk where there is sound and, on their track, no music.
+
+    `music` has the stretches of music of each track.
+    """
+    sounds = [sounds_of(track) for track in channels.tracks]
+    alone = channels.mode == "split"
+    settled = []
+    for speaker in people:
+        track = track_of(speaker, channels)
+        talk = [span for span in speaker.talk if 2 * seconds(shared([span], music[track])) < span.duration]
+        wide = (
+            merge([Interval(span.start - _REACH_S, span.end + _REACH_S) for span in talk]) if alone else talk
+        )
+        heard = shared(wide, sounds[track])
+        # Sound that only the extension reaches is not the speaker's talk.
+        own = [part for part in heard if shared([part], talk)]
+        kept = [part for part in beyond(joined(own, PAUSE_S), music[track]) if part.duration >= _LEAST_S]
+        settled.append(replace(speaker, talk=tuple(kept)))
+    return tuple(settled)
