@@ -7,6 +7,7 @@ and the sound itself says when. Measured on the sample calls on two channels: de
 0.9 s too long and words 0.4 s too short or 1 s too long; on the sound it is within 0.2 s.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -59,17 +60,25 @@ def settle_talk(
     `music` has the stretches of music of each track.
     """
     sounds = [sounds_of(track) for track in channels.tracks]
-    alone = channels.mode == "split"
+    # On a track with others, the sound beside somebody's talk may be theirs.
+    reach = _REACH_S if channels.mode == "split" else 0.0
     settled = []
     for speaker in people:
         track = track_of(speaker, channels)
         talk = [span for span in speaker.talk if 2 * seconds(shared([span], music[track])) < span.duration]
-        wide = (
-            merge([Interval(span.start - _REACH_S, span.end + _REACH_S) for span in talk]) if alone else talk
-        )
-        heard = shared(wide, sounds[track])
-        # Sound that only the extension reaches is not the speaker's talk.
-        own = [part for part in heard if shared([part], talk)]
-        kept = [part for part in beyond(joined(own, PAUSE_S), music[track]) if part.duration >= _LEAST_S]
+        own = joined(_on_sound(talk, sounds[track], reach), PAUSE_S)
+        kept = [part for part in beyond(own, music[track]) if part.duration >= _LEAST_S]
         settled.append(replace(speaker, talk=tuple(kept)))
     return tuple(settled)
+
+
+def _on_sound(talk: Sequence[Interval], sounds: Stretches, reach: float) -> list[Interval]:
+    """Talk as far as it sounds, out to the edges of a sound that are no further than `reach`."""
+    starts = [sound.start for sound in sounds]
+    found = []
+    for part in shared(talk, sounds):
+        sound = sounds[bisect_right(starts, part.start) - 1]
+        start = sound.start if part.start - sound.start <= reach else part.start
+        end = sound.end if sound.end - part.end <= reach else part.end
+        found.append(Interval(start, end))
+    return found

@@ -360,13 +360,13 @@ def test_a_write_that_dies_at_any_change_to_a_file_shows_no_half_call_and_is_men
             seen.add("new" if read == after else "old")
         else:
             seen.add("none")
-        assert store.read(visible) == ([len(read.turns), len(read.words), 2] if there else [0, 0, 0])
+        assert store.read(visible) == ([len(read.turns), len(read.words), 2, 2] if there else [0] * 4)
         store.sweep()
         assert list((store.root / "tmp").iterdir()) == []
-        assert [len(files(store, name)) for name in OF_CALLS] == [len(there)] * 4
+        assert [len(files(store, name)) for name in OF_CALLS] == [len(there)] * len(OF_CALLS)
         store.write_call(after)
         assert store.read_call(A) == after
-        assert [len(files(store, name)) for name in OF_CALLS] == [1, 1, 1, 1]
+        assert [len(files(store, name)) for name in OF_CALLS] == [1] * len(OF_CALLS)
     assert seen == {"old", "none", "new"}
 
 
@@ -465,7 +465,7 @@ def test_writers_of_one_call_leave_one_whole_version(store: Store) -> None:
     assert store.read_call(A) in [
         made_call("a", version, day=version, turns=10 * version) for version in (1, 2)
     ]
-    assert [len(files(store, name)) for name in OF_CALLS] == [1, 1, 1, 1]
+    assert [len(files(store, name)) for name in OF_CALLS] == [1] * len(OF_CALLS)
 
 
 def test_writers_of_different_calls_do_not_disturb_each_other(store: Store) -> None:
@@ -476,7 +476,7 @@ def test_writers_of_different_calls_do_not_disturb_each_other(store: Store) -> N
         rows = made_call(str(number))
         read = store.read_call(rows.call["call_id"])
         assert read in (rows, made_call(str(number), 1, day=1))
-    assert [len(files(store, name)) for name in OF_CALLS] == [12, 12, 12, 12]
+    assert [len(files(store, name)) for name in OF_CALLS] == [12] * len(OF_CALLS)
 
 
 def test_attempts_are_counted_when_several_processes_fail_at_once(store: Store) -> None:
