@@ -79,9 +79,9 @@ def test_the_seconds_together_have_the_energy_of_the_whole(talk: Sequence[Interv
             assert level == expected or abs(sum(t.duration for t in inside) - 0.1) < 1e-3
 
 
-@pytest.mark.parametrize(("gain", "share"), [(0.9, 0.0), (1.0, 0.126), (2.0, 0.66), (10.0, 0.94)])
+@pytest.mark.parametrize(("gain", "share"), [(0.9, 0.0), (1.0, 0.128), (2.0, 0.674), (10.0, 0.938)])
 def test_the_flat_tops_of_a_wave_are_clipped(gain: float, share: float) -> None:
-    """Of a sine that is `gain` times too loud, the share of the time above 0.98 is 1 - 2/π·asin(0.98/gain)."""
+    """A sine wave `gain` times too loud is above 0.98 for 1 - 2/π·asin(0.98/gain) of the time."""
     clipped = np.clip(gain * tone(3.0, 50.0, SAMPLE_RATE, 1.0), -1.0, 1.0).astype(np.float32)
     expected = 0.0 if gain < 0.98 else 1 - 2 / np.pi * np.arcsin(0.98 / gain)
     assert expected == pytest.approx(share, abs=0.01)
@@ -117,15 +117,5 @@ def test_each_turn_and_speaker_has_the_level_of_their_own_channel() -> None:
     levels = [turn.loudness_dbfs for turn in found.turns]
     assert levels == [pytest.approx(level, abs=0.1) for level in (-6.02, -20.0, -12.04)]
     assert found.speakers["S2"].loudness_dbfs == pytest.approx(-20.0, abs=0.1)
-    by_second = found.speakers["S1"].loudness_by_second
-    assert [level is None for level in by_second] == [
-        True,
-        False,
-        False,
-        True,
-        True,
-        True,
-        False,
-        False,
-        True,
-    ]
+    heard = [level is not None for level in found.speakers["S1"].loudness_by_second]
+    assert heard == [False, True, True, False, False, False, True, True, False]
