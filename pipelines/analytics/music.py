@@ -45,7 +45,7 @@ MUSIC_ALONE = 0.55
 where not. Over two seconds of real calls (7, each side by itself) it is at most 0.50; over made melodies,
 chords, long notes and steady tones at least 0.74. Noise has 0.18."""
 
-TONE_ALONE = 0.65
+TONE_ALONE = 0.6
 """The same over one second, for ringing in short bursts; in real calls it is at most 0.58."""
 
 LEAST_MUSIC_S = 2.0
