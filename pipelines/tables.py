@@ -453,9 +453,10 @@ MOMENTS: Final = Table(
             "tone, such as ringing, for 2 s or more, pauses between rings included. `interruption`: the "
             "speaker begins while the other is in the middle of a turn, the other stops within 3 s and the "
             "speaker goes on. "
-            '`backchannel`: the speaker says something short (up to three words such as "okay", or one of '
-            "up to a second) during the other's turn and leaves it to them. `overlap`: two speak at once for "
-            "0.12 s or more for any other reason: at the end of a turn, by beginning together, or in vain. "
+            '`backchannel`: the speaker says something short (up to three words such as "okay", or '
+            "anything of up to 0.8 s) during the other's turn and leaves it to them. `overlap`: two speak "
+            "at once for 0.12 s or more for any other reason: at the end of a turn, by beginning together, "
+            "or in vain. "
             "`monologue`: the speaker's longest (see `speakers.longest_monologue_s`). `dead_air_start`, "
             "`dead_air_end`: a silence at an end of the call.",
             values=MOMENT_KINDS,

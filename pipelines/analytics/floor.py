@@ -37,9 +37,10 @@ LEAST_OVERLAP_S: Final = 0.12
 no-gap-no-overlaps"), and no measure of ours is sure of it."""
 
 BACKCHANNEL_WORDS: Final = 3
-BACKCHANNEL_S: Final = 1.0
-"""A backchannel has no more than these words, all of the list by language; or it is no longer than this and
-a single word or none, because Whisper drops "mm-hm" or writes whatever it takes it for."""
+BACKCHANNEL_S: Final = 0.8
+"""A backchannel has no more than these words, all of the list by language; or it is no longer than this,
+whatever its words: Whisper drops "mm-hm", or writes for it what would fit the sentence. Very short
+utterances are nearly all backchannels (Edlund, Heldner and Pelcé 2009)."""
 
 LEAST_WORDLESS_BACKCHANNEL_S: Final = 0.4
 """Shorter sounds without a word are breaths, and slips of a diarizer that hears one channel: it made one of
@@ -217,7 +218,7 @@ def _holder_behind(utterance: Utterance, heard: _Heard, language: str) -> Uttera
     """Whose unfinished turn the utterance is a backchannel to; None where it is none."""
     listed = len(utterance.words) <= BACKCHANNEL_WORDS and is_backchannel(utterance.text, language)
     least = LEAST_OVERLAP_S if utterance.words else LEAST_WORDLESS_BACKCHANNEL_S
-    short = len(utterance.words) <= 1 and least <= utterance.duration <= BACKCHANNEL_S
+    short = least <= utterance.duration <= BACKCHANNEL_S
     if not listed and not short:
         return None
     again = heard.next_of(utterance.speaker, utterance.end)

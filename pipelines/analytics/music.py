@@ -16,8 +16,9 @@ from scipy.fft import rfft
 from scipy.ndimage import uniform_filter1d
 
 from models.speech import SAMPLE_RATE, Interval, Samples
-from pipelines.analytics.stretches import Stretches, gaps, joined, seconds, shared
+from pipelines.analytics.stretches import Stretches, beyond, gaps, joined, seconds, shared
 from pipelines.analytics.talk import sounds_of
+from pipelines.speakers import merge
 
 _RATE = SAMPLE_RATE // 2
 _WINDOW, _HOP = 512, 256
@@ -61,8 +62,8 @@ _SPREAD_S = 1.0
 def find_music(track: Samples, talk: Sequence[Interval]) -> Stretches:
     """Where there is music or a tone on `track`, shape `(n,)`, in which `talk` was detected.
 
-    Talk that for the most part is music was detected in error; music may cover it. Otherwise music does
-    not reach into talk.
+    Talk that for the most part is music was detected in error, and so was talk beside music in the same
+    stretch of sound. Otherwise music does not reach into talk.
     """
     steadiness = _steadiness(track)
     frame_s = _HOP / _RATE
@@ -78,11 +79,28 @@ def find_music(track: Samples, talk: Sequence[Interval]) -> Stretches:
     if not seeds:
         return ()
     spoken = [span for span in talk if seconds(shared([span], seeds)) < 0.5 * span.duration]
-    free = gaps(spoken, 0.0, len(track) / SAMPLE_RATE)
-    reach = shared(joined([Interval(s.start - _SPREAD_S, s.end + _SPREAD_S) for s in seeds], 0.0), free)
-    heard = [part for part in shared(sounds_of(track), reach) if shared([part], seeds)]
-    bridged = [part for gap in free for part in joined(shared(heard, [gap]), RINGING_PAUSE_S)]
+    extents = _extents(seeds, sounds_of(track), beyond(spoken, seeds))
+    free = gaps(beyond(spoken, extents), 0.0, len(track) / SAMPLE_RATE)
+    bridged = [part for gap in free for part in joined(shared(extents, [gap]), RINGING_PAUSE_S)]
     return tuple(stretch for stretch in bridged if stretch.duration >= LEAST_MUSIC_S)
+
+
+def _extents(seeds: Stretches, sounds: Stretches, spoken: Stretches) -> Stretches:
+    """The sound that the seeds are of, out to its ends where they are near, else to where talk begins."""
+    wide = []
+    for seed in seeds:
+        own = [sound for sound in sounds if sound.overlap(seed) > 0.0]
+        if not own:
+            continue
+        earliest = max([part.end for part in spoken if part.end <= seed.start], default=0.0)
+        latest = min([part.start for part in spoken if part.start >= seed.end], default=float("inf"))
+        start, end = own[0].start, own[-1].end
+        if start < seed.start - _SPREAD_S:
+            start = max(seed.start - _SPREAD_S, earliest)
+        if end > seed.end + _SPREAD_S:
+            end = min(seed.end + _SPREAD_S, latest)
+        wide.append(Interval(start, end))
+    return shared(merge(wide), sounds)
 
 
 def _steadiness(track: Samples) -> NDArray[np.float32]:

@@ -1,8 +1,10 @@
 """Conversations put together to the hundredth of a second: who talks from when to when, and what is said."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pytest
 from made_calls import said
 
 from models.speech import SAMPLE_RATE, Interval, Samples
@@ -59,6 +61,11 @@ def words_of(lines: Sequence[Line]) -> list[Word]:
 
 def turns_of(lines: Sequence[Line]) -> tuple[Turn, ...]:
     return make_turns(sorted(words_of(lines), key=lambda word: word.start))
+
+
+def near(value: float, within: float = 0.021) -> Any:
+    """A figure within a little of another: the frames of the sound are a hundredth of a second each."""
+    return pytest.approx(value, abs=within)
 
 
 def noise(lines: Sequence[Line], speaker: str, duration: float, level: float = 0.1) -> Samples:

@@ -33,7 +33,7 @@ def note(hertz: float, seconds: float, decay: float = 3.0) -> _Wave:
 
 
 def _semitones(count: int, seed: int) -> list[int]:
-    return np.random.default_rng(seed).integers(-9, 13, count).tolist()
+    return [int(n) for n in np.random.default_rng(seed).integers(-9, 13, count)]
 
 
 def melody(seconds: float, note_s: float = 0.25) -> _Wave:

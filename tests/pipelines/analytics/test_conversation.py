@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from made_calls import calls, said
-from made_conversations import Line, conversation, noise, turns_of
+from made_conversations import Line, conversation, near, noise, turns_of
 
 from models.speech import SAMPLE_RATE, Interval
 from pipelines.analytics.conversation import analyse_conversation
@@ -18,11 +18,6 @@ LINES: list[Line] = [
     ("S2", 4.5, 10.5, "My uh card is uhm gone."),
     ("S1", 11.0, 14.0, "I am sorry."),
 ]
-
-
-def approx(seconds: float) -> Any:
-    """What is known to two hundredths: the frames of the sound are a hundredth of a second each."""
-    return pytest.approx(seconds, abs=0.021)
 
 
 def test_talk_is_shared_among_the_speakers() -> None:
@@ -76,7 +71,7 @@ def test_without_roles_nobody_knows_whose_words_come_first() -> None:
 def test_overlap_is_a_share_of_the_time_in_which_anybody_talks() -> None:
     found = conversation([("S1", 0.5, 4.5, "Have a nice day."), ("S2", 4.0, 8.5, "You too, goodbye.")])
     assert found.overlap_share == pytest.approx(0.5 / 8.0, abs=0.005)
-    assert found.speakers["S1"].overlap_s == approx(0.5)
+    assert found.speakers["S1"].overlap_s == near(0.5)
 
 
 def one_track(lines: list[Line], people: dict[str, list[tuple[float, float]]]) -> Any:
@@ -103,8 +98,8 @@ def test_detected_talk_is_settled_on_the_sound() -> None:
     lines: list[Line] = [("S1", 1.0, 3.0, "Good morning,"), ("S1", 4.0, 6.0, "how are you?")]
     people, _ = one_track(lines, {"S1": [(0.7, 6.4)]})
     assert [(t.start, t.end) for t in people[0].talk] == [
-        (approx(1.0), approx(3.0)),
-        (approx(4.0), approx(6.0)),
+        (near(1.0), near(3.0)),
+        (near(4.0), near(6.0)),
     ]
 
 
@@ -114,7 +109,7 @@ def test_on_a_channel_of_ones_own_talk_reaches_out_to_where_its_sound_begins() -
     channels = Channels("split", (tracks[0], tracks[1]), (1, 2), "made")
     heard = [Speaker("S1", "unknown", 0.0, 1, (Interval(1.08, 2.95),)), Speaker("S2", "unknown", 0.0, 2, ())]
     people, _ = analyse_conversation(turns_of(lines), heard, channels, 8.0, "en", 3.0)
-    assert [(t.start, t.end) for t in people[0].talk] == [(approx(1.0), approx(3.0))]
+    assert [(t.start, t.end) for t in people[0].talk] == [(near(1.0), near(3.0))]
     assert people[1].talk == ()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_conversations import Line, conversation, noise, of_kind, told
+from made_conversations import Line, conversation, near, noise, of_kind, told
 from made_music import melody, on_the_line
 
 from models.speech import SAMPLE_RATE
@@ -18,7 +18,7 @@ def two_lines(pause: float, first: str = "That is all.", second: str = "Good.") 
 def test_a_silence_is_as_long_as_three_seconds(pause: float, counts: bool) -> None:
     found = conversation(two_lines(pause))
     assert told(found, *NON_TALK) == ([("silence", "", 4.0, 7.1)] if counts else [])
-    assert found.non_talk_s == pytest.approx(pause if counts else 0.0, abs=0.05)
+    assert found.non_talk_s == near(pause if counts else 0.0, 0.05)
 
 
 @pytest.mark.parametrize(("silence_s", "silences"), [(2.0, 1), (5.0, 0)])
@@ -35,18 +35,18 @@ def test_the_dead_air_at_both_ends_is_told_from_the_silences_between() -> None:
         ("dead_air_end", "", 12.0, 15.5),
     ]
     assert (found.dead_air_start_s, found.dead_air_end_s) == (
-        pytest.approx(3.5, abs=0.05),
-        pytest.approx(3.5, abs=0.05),
+        near(3.5, 0.05),
+        near(3.5, 0.05),
     )
-    assert found.non_talk_s == pytest.approx(11.0, abs=0.1)
+    assert found.non_talk_s == near(11.0, 0.1)
 
 
 def test_short_dead_air_is_measured_and_no_moment() -> None:
     found = conversation([("S1", 1.0, 6.0, "Hello, who is there?")], 8.0)
     assert told(found, *NON_TALK) == []
     assert (found.dead_air_start_s, found.dead_air_end_s) == (
-        pytest.approx(1.0, abs=0.05),
-        pytest.approx(2.0, abs=0.05),
+        near(1.0, 0.05),
+        near(2.0, 0.05),
     )
 
 
@@ -62,7 +62,7 @@ def test_short_dead_air_is_measured_and_no_moment() -> None:
 def test_a_silence_that_is_announced_is_a_hold(first: str, second: str) -> None:
     found = conversation(two_lines(8.0, first, second))
     assert told(found, *NON_TALK) == [("hold", "", 4.0, 12.0)]
-    assert found.hold_s == pytest.approx(8.0, abs=0.05)
+    assert found.hold_s == near(8.0, 0.05)
     assert found.music_s == 0.0
 
 
@@ -97,9 +97,9 @@ def test_music_makes_a_hold_of_the_time_without_talk_around_it() -> None:
     found = conversation(lines, tracks={"S1": track})
     assert told(found, *NON_TALK) == [("hold", "", 4.0, 12.0), ("music", "", 5.0, 11.0)]
     assert (found.hold_s, found.music_s, found.non_talk_s) == (
-        pytest.approx(8.0, abs=0.05),
-        pytest.approx(6.0, abs=0.15),
-        pytest.approx(8.0, abs=0.05),
+        near(8.0, 0.05),
+        near(6.0, 0.15),
+        near(8.0, 0.05),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from made_audio import tone
 from made_calls import intervals
-from made_conversations import conversation
+from made_conversations import conversation, near
 
 from models.speech import SAMPLE_RATE, Interval, Samples
 from pipelines.analytics.loudness import SILENCE_DBFS, Meter
@@ -52,7 +52,7 @@ def test_too_little_to_tell_has_no_level() -> None:
 def test_each_second_has_its_own_level() -> None:
     track = np.concatenate([sine(0.1, 1.0), sine(1.0, 1.0), sine(0.5, 1.0)])
     levels = Meter(track).level_by_second([Interval(0.5, 1.05), Interval(2.0, 2.8)], 3.0)
-    assert levels == (pytest.approx(-20.0, abs=0.01), None, pytest.approx(-6.02, abs=0.01))
+    assert levels == (near(-20.0), None, near(-6.02))
 
 
 def test_a_second_that_has_only_begun_counts() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_conversations import near
 from made_music import (
     chords,
     chords_with_drums,
@@ -39,22 +40,22 @@ def between_silences(wave: NDArray[np.float64]) -> Samples:
 def test_music_is_found_from_its_start_to_its_end(made: Made, seconds: float) -> None:
     [found] = find_music(between_silences(made(seconds)), [])
     assert (found.start, found.end) == (
-        pytest.approx(10.0, abs=0.15),
-        pytest.approx(10.0 + seconds, abs=0.15),
+        near(10.0, 0.15),
+        near(10.0 + seconds, 0.15),
     )
 
 
 def test_music_that_the_detector_takes_for_speech_is_music_all_the_same() -> None:
     track = between_silences(melody(8.0))
     [found] = find_music(track, [Interval(11.0, 13.5), Interval(15.0, 16.0)])
-    assert (found.start, found.end) == (pytest.approx(10.0, abs=0.15), pytest.approx(18.0, abs=0.15))
+    assert (found.start, found.end) == (near(10.0, 0.15), near(18.0, 0.15))
 
 
 def test_ringing_goes_on_through_its_pauses() -> None:
     [found] = find_music(between_silences(ringing_in_america(20.0)), [])
-    assert (found.start, found.end) == (pytest.approx(10.0, abs=0.15), pytest.approx(30.0, abs=0.15))
+    assert (found.start, found.end) == (near(10.0, 0.15), near(30.0, 0.15))
     [found] = find_music(between_silences(ringing_in_britain(10.0)), [])
-    assert (found.start, found.end) == (pytest.approx(10.0, abs=0.15), pytest.approx(20.0, abs=0.15))
+    assert (found.start, found.end) == (near(10.0, 0.15), near(20.0, 0.15))
 
 
 @pytest.mark.parametrize(
@@ -89,15 +90,15 @@ def test_in_the_sample_calls_only_the_hold_music_is_music(name: str) -> None:
         assert found == ()
         return
     [music] = found
-    assert (music.start, music.end) == (pytest.approx(13.26, abs=0.15), pytest.approx(19.26, abs=0.15))
+    assert (music.start, music.end) == (near(13.26, 0.15), near(19.26, 0.15))
 
 
 def test_music_ends_where_somebody_speaks() -> None:
     speech = lines_of("card_dispute", "Laura")[: 8 * SAMPLE_RATE]
     track = np.concatenate([quiet(3.0), on_the_line(chords(6.0)), speech, on_the_line(chords(6.0))])
     first, second = find_music(track, [Interval(9.0, 17.0)])
-    assert (first.start, first.end) == (pytest.approx(3.0, abs=0.15), pytest.approx(9.0, abs=0.15))
-    assert (second.start, second.end) == (pytest.approx(17.0, abs=0.15), pytest.approx(23.0, abs=0.15))
+    assert (first.start, first.end) == (near(3.0, 0.15), near(9.0, 0.15))
+    assert (second.start, second.end) == (near(17.0, 0.15), near(23.0, 0.15))
 
 
 def test_real_telephone_calls_have_no_music_in_them(corpus: Path) -> None:
