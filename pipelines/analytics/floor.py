@@ -39,8 +39,8 @@ no-gap-no-overlaps"), and no measure of ours is sure of it."""
 BACKCHANNEL_WORDS: Final = 3
 BACKCHANNEL_S: Final = 0.8
 """A backchannel has no more than these words, all of the list by language; or it is no longer than this,
-whatever its words: Whisper drops "mm-hm", or writes for it what would fit the sentence. Very short
-utterances are nearly all backchannels (Edlund, Heldner and Pelcé 2009)."""
+whatever its words: Whisper drops "mm-hm", or writes for it what would fit the sentence. To go by length is
+usual where words are not to be had ("very short utterances": Edlund, Heldner and Pelcé 2009)."""
 
 LEAST_WORDLESS_BACKCHANNEL_S: Final = 0.4
 """Shorter sounds without a word are breaths, and slips of a diarizer that hears one channel: it made one of

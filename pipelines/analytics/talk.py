@@ -22,7 +22,7 @@ _REACH_S = 0.1
 """How far a channel's own talk may be extended to where its sound begins or ends."""
 
 PAUSE_S = 0.2
-"""Shorter silences are within talk: the closure of a plosive may last 0.18 s (Heldner and Edlund 2010)."""
+"""Shorter silences, such as the closure of a plosive, are within talk; 0.18 to 0.2 s is the usual limit."""
 
 _LEAST_S = 0.1
 """What is left of talk and is shorter is a click."""
