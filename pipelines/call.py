@@ -4,6 +4,7 @@ This is the front door for a reader: every step is named here, in order.
 """
 
 from models.loaded import LoadedModels
+from pipelines.analytics.conversation import analyse_conversation
 from pipelines.attribution import attribute
 from pipelines.channels import separate
 from pipelines.cross_talk import without_cross_talk
@@ -50,8 +51,24 @@ def process(
             words, diarization = resegment(words, diarization, speakers)
             words, people = name_speakers(words, diarization, channels, given.channel_roles)
             turns = make_turns(words)
+        with stage("converse"):
+            people, conversation = analyse_conversation(
+                turns, people, channels, audio.duration, language.code, settings.silence_s
+            )
         with stage("measure"):
-            measures = measure(tracks, activity, diarization, words)
+            measures = measure(tracks, activity, people, words)
             flags = review_flags(measures, language, words, audio.damage)
     kind = given.kind or settings.kind
-    return Call(recording, kind, audio, channels, language, turns, people, measures, flags, stage.seconds)
+    return Call(
+        recording,
+        kind,
+        audio,
+        channels,
+        language,
+        turns,
+        people,
+        measures,
+        conversation,
+        flags,
+        stage.seconds,
+    )

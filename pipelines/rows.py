@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from models.speech import Interval
+from pipelines.analytics.moments import Moment
 from pipelines.failures import RecordingFailure
 from pipelines.recording import CALL_ID_DIGITS
 from pipelines.settings import PIPELINE_VERSION
@@ -19,7 +20,8 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
     turns: list[Row] = []
     for number, turn in enumerate(call.turns):
         role = {"turn": number, "speaker": turn.speaker, "role": roles[turn.speaker]}
-        turns.append({**call_id, **role, **_turn(turn, call.speakers)})
+        figures = vars(call.conversation.turns[number])
+        turns.append({**call_id, **role, **_turn(turn, call.speakers), **figures})
         words += [
             {
                 **call_id,
@@ -37,7 +39,8 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
             for position, word in enumerate(turn.words, start=len(words))
         ]
     speakers = [{**call_id, **_speaker(speaker, call)} for speaker in call.speakers]
-    return CallRows({**call_id, **_call(call), **provenance}, turns, words, speakers)
+    moments = [{**call_id, **_moment(moment)} for moment in call.conversation.moments]
+    return CallRows({**call_id, **_call(call), **provenance}, turns, words, speakers, moments)
 
 
 def failure_row(
@@ -58,7 +61,7 @@ def failure_row(
 
 
 def _call(call: Call) -> Row:
-    given, audio, measures = call.recording.metadata, call.audio, call.measures
+    given, audio, measures, found = call.recording.metadata, call.audio, call.measures, call.conversation
     if given.started_at:
         started_at, source = given.started_at, "metadata"
     elif audio.recorded_at:
@@ -92,6 +95,15 @@ def _call(call: Call) -> Row:
         "overlap_s": measures.overlap_s,
         "uncovered_speech_s": measures.uncovered_speech_s,
         "snr_db": measures.snr_db,
+        "non_talk_s": found.non_talk_s,
+        "hold_s": found.hold_s,
+        "music_s": found.music_s,
+        "dead_air_start_s": found.dead_air_start_s,
+        "dead_air_end_s": found.dead_air_end_s,
+        "interruptions": found.interruptions,
+        "overlap_share": found.overlap_share,
+        "first_agent_word_s": found.first_agent_word_s,
+        "first_customer_word_s": found.first_customer_word_s,
         "damage": call.audio.damage.reason if call.audio.damage else "",
         "review_flags": list(call.review_flags),
         "pipeline_version": PIPELINE_VERSION,
@@ -117,6 +129,7 @@ def _turn(turn: Turn, speakers: tuple[Speaker, ...]) -> Row:
 
 def _speaker(speaker: Speaker, call: Call) -> Row:
     words = [word for word in call.words if word.speaker == speaker.name]
+    figures = call.conversation.speakers[speaker.name]
     return {
         "speaker": speaker.name,
         "role": speaker.role,
@@ -128,6 +141,20 @@ def _speaker(speaker: Speaker, call: Call) -> Row:
         "words": len(words),
         "word_confidence": _mean([word.confidence for word in words]),
         "speaker_confidence": _mean([word.speaker_confidence for word in words]),
+        **vars(figures),
+        "loudness_by_second": list(figures.loudness_by_second),
+    }
+
+
+def _moment(moment: Moment) -> Row:
+    return {
+        "kind": moment.kind,
+        "start_s": moment.start,
+        "end_s": moment.end,
+        "speaker": moment.speaker,
+        "other_speaker": moment.other_speaker,
+        "turn": moment.turn,
+        "value": moment.value,
     }
 
 

@@ -28,12 +28,13 @@ T = TypeVar("T")
 
 _MARKER: Final = "callfolio-store.json"
 # `calls` is not among them: it is written last and removed first.
-_PARTS: Final = ("words", "turns", "speakers")
+_PARTS: Final = ("words", "turns", "speakers", "moments")
 _ORDER: Final = {
     "calls": "call_date, call_id",
     "turns": "call_date, call_id, turn",
     "words": "call_date, call_id, position",
     "speakers": "call_date, call_id, speaker",
+    "moments": "call_date, call_id, start_s, end_s, kind, speaker",
     "failures": "failed_at, source",
     "runs": "started_at, run_id",
 }
@@ -123,12 +124,8 @@ class Store:
         check_call(rows)
         source, call_id, call_date = (rows.call[name] for name in ("source", "call_id", PARTITION))
         call = {name: value for name, value in rows.call.items() if name != PARTITION}
-        contents = {
-            "words": _parquet("words", rows.words, source),
-            "turns": _parquet("turns", rows.turns, source),
-            "speakers": _parquet("speakers", rows.speakers, source),
-            "calls": _parquet("calls", [call], source),
-        }
+        contents = {name: _parquet(name, getattr(rows, name), source) for name in _PARTS}
+        contents["calls"] = _parquet("calls", [call], source)
         with self._storing(), self._lock(call_id):
             staged: dict[str, Path] = {}
             try:
@@ -237,12 +234,13 @@ class Store:
                     continue
                 before = _stamp(copies[0])
                 date = copies[0].parent.name
-                call, turns, words, speakers = (
+                call, *parts = (
                     _read_rows(self.root / "tables" / name / date / copies[0].name)
-                    for name in ("calls", "turns", "words", "speakers")
+                    for name in ("calls", *_PARTS)
                 )
                 if _stamp(copies[0]) == before:
-                    return CallRows({**call[0], PARTITION: _date_in(date)}, turns, words, speakers)
+                    of_parts = dict(zip(_PARTS, parts, strict=True))
+                    return CallRows({**call[0], PARTITION: _date_in(date)}, **of_parts)
         raise UsageError(f"There is no call {call_id} in the store {self.root}.")
 
     def failures(self) -> Sequence[Row]:

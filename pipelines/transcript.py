@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.speech import Interval, LanguageGuess
+from pipelines.analytics.moments import Conversation
 from pipelines.channels import Channels
 from pipelines.decoding import Audio
 from pipelines.recording import Recording
@@ -92,6 +93,7 @@ class Call:
     turns: tuple[Turn, ...]
     speakers: tuple[Speaker, ...]
     measures: Measures
+    conversation: Conversation
     review_flags: tuple[str, ...]
     stage_s: Mapping[str, float]
 

@@ -68,6 +68,20 @@ BROKEN = {
     "turns: another count": (lambda: with_row("turns", 1, word_count=3), "turns"),
     "turns: another start": (lambda: with_row("turns", 1, start_s=4.6), "turns"),
     "turns: another end": (lambda: with_row("turns", 0, end_s=4.5), "turns"),
+    "durations: non-talk beyond the call": (lambda: with_call(non_talk_s=14.0), "durations"),
+    "values: a kind of moment": (lambda: with_row("moments", 0, kind="laughter"), "values"),
+    "identity: a moment of another call": (lambda: with_row("moments", 1, call_id="0" * 32), "identity"),
+    "moments: after the call": (lambda: with_row("moments", 0, end_s=13.1), "moments"),
+    "moments: ends before it starts": (lambda: with_row("moments", 0, end_s=0.4), "moments"),
+    "moments: of nobody known": (lambda: with_row("moments", 0, speaker="S3"), "moments"),
+    "moments: to nobody known": (lambda: with_row("moments", 0, other_speaker="S3"), "moments"),
+    "moments: of no turn": (lambda: with_row("moments", 0, turn=3), "moments"),
+    "moments: interruptions": (lambda: with_row("speakers", 0, interruptions=1), "moments"),
+    "moments: interrupted": (lambda: with_row("speakers", 1, interrupted=1), "moments"),
+    "moments: backchannels": (lambda: with_row("moments", 0, kind="backchannel"), "moments"),
+    "moments: interruptions of the call": (lambda: with_call(interruptions=2), "moments"),
+    "moments: time on hold": (lambda: with_call(hold_s=6.0), "moments"),
+    "moments: shares of talk": (lambda: with_row("speakers", 0, talk_share=0.9), "moments"),
     "turns: an empty word": (lambda: with_row("words", 0, word=" "), "turns"),
 }
 
@@ -135,6 +149,7 @@ def test_the_unknown_speaker_does_not_count_as_one() -> None:
             renamed(tuple(rows.turns)),
             renamed(tuple(rows.words)),
             renamed(tuple(rows.speakers)),
+            renamed(tuple(rows.moments)),
         )
     )
 
