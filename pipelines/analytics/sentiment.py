@@ -5,9 +5,8 @@ from typing import Final
 
 from models.language import ParsedText, Span, Token
 from models.speech import Interval
+from pipelines.tables import QUARTERS
 from pipelines.transcript import Sentence
-
-QUARTERS: Final = 4
 
 _ANSWERS: Final = frozenset(
     {
