@@ -5,6 +5,7 @@ This is the front door for a reader: every step is named here, in order.
 
 from models.loaded import LoadedModels
 from pipelines.analytics.conversation import analyse_conversation
+from pipelines.analytics.reading import read
 from pipelines.attribution import attribute
 from pipelines.channels import separate
 from pipelines.cross_talk import without_cross_talk
@@ -51,6 +52,8 @@ def process(
             words, diarization = resegment(words, diarization, speakers)
             words, people = name_speakers(words, diarization, channels, given.channel_roles)
             turns = make_turns(words)
+        with stage("read"):
+            reading = read(turns, language.code, models.parser, models.sentiment, models.embedder)
         with stage("converse"):
             people, conversation = analyse_conversation(
                 turns, people, channels, audio.duration, language.code, settings.silence_s
@@ -67,6 +70,7 @@ def process(
         language,
         turns,
         people,
+        reading,
         measures,
         conversation,
         flags,

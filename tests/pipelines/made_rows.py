@@ -59,8 +59,45 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
                 "loudness_dbfs": -20.0,
                 "fillers": 0,
                 "response_s": 0.25 if turn else None,
+                "sentiment": 0.25,
+                "key_phrases": ["made phrase"],
+                "questions": 0,
             }
         )
+    sentences = [
+        {
+            "call_id": call_id,
+            "turn": turn["turn"],
+            "sentence": turn["turn"],
+            "speaker": turn["speaker"],
+            "role": turn["role"],
+            "text": turn["text"],
+            "start_char": 0,
+            "end_char": len(turn["text"]),
+            "start_s": turn["start_s"],
+            "end_s": turn["end_s"],
+            "lemmas": [f"v{version}"] * words,
+            "question": False,
+            "embedding": [1.0] + [0.0] * 383,
+        }
+        for turn in taken
+    ]
+    entities = [
+        {
+            "call_id": call_id,
+            "turn": turn["turn"],
+            "speaker": turn["speaker"],
+            "kind": "digits",
+            "text": f"v{version}",
+            "start_char": 0,
+            "end_char": len(f"v{version}"),
+            "start_s": turn["start_s"],
+            "end_s": turn["start_s"] + 0.75,
+            "score": None,
+            "detector": "rules",
+        }
+        for turn in taken
+    ]
     speakers = [
         {
             "call_id": call_id,
@@ -96,6 +133,10 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
             "loudness_dbfs": -20.0,
             "loudness_by_second": [-20.0, None],
             "clipped_share": 0.0,
+            "sentiment": 0.25,
+            "sentiment_by_quarter": [0.25, None, 0.25, 0.5],
+            "sentiment_change": 0.25,
+            "questions": 0,
         }
         for speaker, role in roles.items()
     ]
@@ -138,6 +179,7 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         "first_customer_word_s": None,
         "damage": "",
         "review_flags": ["low_confidence"],
+        "analysis_notes": {"sentiment": "Left out."},
         "profile": "tiny",
         "models": {"recogniser": "ab" * 32},
         "settings_sha256": f"settings-{version}",
@@ -160,7 +202,15 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         }
         for turn in taken[:2]
     ]
-    return CallRows(call, tuple(taken), tuple(spoken), tuple(speakers), tuple(moments))
+    return CallRows(
+        call,
+        tuple(taken),
+        tuple(spoken),
+        tuple(speakers),
+        tuple(moments),
+        tuple(sentences),
+        tuple(entities),
+    )
 
 
 def made_failure(source: str = "calls/a.wav", call_id: str = "", **changes: Any) -> dict[str, Any]:

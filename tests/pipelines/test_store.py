@@ -31,7 +31,8 @@ from pipelines.store import Store, StoreError
 from pipelines.tables import SCHEMA_VERSION, TABLES, CallRows
 
 HERE = Path(__file__).parent
-OF_CALLS = ("calls", "turns", "words", "speakers", "moments")
+PARTS = ("turns", "words", "speakers", "moments", "sentences", "entities")
+OF_CALLS = ("calls", *PARTS)
 A = made_call("a").call["call_id"]
 
 
@@ -149,7 +150,7 @@ def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
         store.write_call(made_call("a", turns=50))
         tables = store.root / "tables"
         contents.append({path.relative_to(tables): path.read_bytes() for path in tables.rglob("*.parquet")})
-    assert len(contents[0]) == 5
+    assert len(contents[0]) == len(OF_CALLS)
     assert contents[0] == contents[1]
 
 
@@ -337,8 +338,8 @@ def test_rows_that_break_an_invariant_leave_the_store_as_it_was(store: Store) ->
 # Killed anywhere
 
 
-def visible(views: duckdb.DuckDBPyConnection) -> list[int]:
-    return [len(views.sql(f"from {name}").fetchall()) for name in ("turns", "words", "speakers", "moments")]
+def visible(views: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    return {name: len(views.sql(f"from {name}").fetchall()) for name in PARTS}
 
 
 def test_a_write_that_dies_at_any_change_to_a_file_shows_no_half_call_and_is_mended(tmp_path: Path) -> None:
@@ -360,7 +361,7 @@ def test_a_write_that_dies_at_any_change_to_a_file_shows_no_half_call_and_is_men
             seen.add("new" if read == after else "old")
         else:
             seen.add("none")
-        assert store.read(visible) == ([len(read.turns), len(read.words), 2, 2] if there else [0] * 4)
+        assert store.read(visible) == {name: len(getattr(read, name)) if there else 0 for name in PARTS}
         store.sweep()
         assert list((store.root / "tmp").iterdir()) == []
         assert [len(files(store, name)) for name in OF_CALLS] == [len(there)] * len(OF_CALLS)

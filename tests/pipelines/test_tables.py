@@ -13,16 +13,19 @@ PROMISED = {
     "word_count turn_count speech_s silence_s overlap_s uncovered_speech_s snr_db review_flags profile "
     "models settings_sha256 pipeline_version schema_version run_id processed_at stage_s started_at_source "
     "damage non_talk_s hold_s music_s dead_air_start_s dead_air_end_s interruptions overlap_share "
-    "first_agent_word_s first_customer_word_s",
+    "first_agent_word_s first_customer_word_s analysis_notes",
     "turns": "call_id turn speaker role start_s end_s text word_count word_confidence speaker_confidence "
-    "overlap_s words_per_minute loudness_dbfs fillers response_s",
+    "overlap_s words_per_minute loudness_dbfs fillers response_s sentiment key_phrases questions",
     "words": "call_id turn position word start_s end_s confidence timing_source speaker role "
     "speaker_confidence speaker_source overlapped",
     "speakers": "call_id speaker role role_confidence channel talk_s turns words talk_share longest_turn_s "
     "mean_turn_s longest_monologue_s interruptions interruption_s interrupted backchannels overlap_s "
     "response_median_s response_p90_s words_per_minute fillers filler_rate first_word_s loudness_dbfs "
-    "loudness_by_second clipped_share",
+    "loudness_by_second clipped_share sentiment sentiment_by_quarter sentiment_change questions talk",
     "moments": "call_id kind start_s end_s speaker other_speaker turn value",
+    "sentences": "call_id turn sentence speaker role text start_char end_char start_s end_s lemmas question "
+    "embedding",
+    "entities": "call_id turn speaker kind text start_char end_char start_s end_s score detector",
     "failures": "call_id source source_sha256 reason message retryable attempts settings_sha256 run_id "
     "failed_at",
     "runs": "run_id started_at finished_at command host pid profile settings settings_sha256 models versions "
@@ -41,6 +44,8 @@ READ_BY_ALL = [
     pa.timestamp("us", tz="UTC"),
     pa.list_(pa.string()),
     pa.list_(pa.float64()),
+    pa.list_(pa.float32()),
+    pa.list_(pa.struct([("start_s", pa.float64()), ("end_s", pa.float64())])),
     pa.map_(pa.string(), pa.string()),
     pa.map_(pa.string(), pa.float64()),
 ]
