@@ -10,7 +10,9 @@ from typing import Any, Literal, TypeVar, get_args
 
 from models.errors import UsageError
 
-Role = Literal["recogniser", "aligner", "segmentation", "embedding", "plda", "diarization"]
+Role = Literal[
+    "recogniser", "aligner", "segmentation", "embedding", "plda", "diarization", "sentence_embedding"
+]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 _T = TypeVar("_T")

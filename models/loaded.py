@@ -8,18 +8,24 @@ import torch
 from models.aligner import Aligner
 from models.bundle import LocatedModel
 from models.diarizer import Diarizer
+from models.embedder import Embedder
 from models.errors import CallfolioError, ModelDamaged
+from models.parser import Parser
 from models.recogniser import Recogniser, cuda_available
 from models.selection import Selection
+from models.sentiment import SentimentModel
 
 
 @dataclass(frozen=True)
 class LoadedModels:
-    """One model for each role; a profile may have no aligner."""
+    """One model for each role; there may be no aligner and no embedder."""
 
     recogniser: Recogniser
     diarizer: Diarizer
     aligner: Aligner | None
+    parser: Parser
+    sentiment: SentimentModel
+    embedder: Embedder | None
 
 
 def load(selection: Selection, threads: int) -> LoadedModels:
@@ -30,7 +36,7 @@ def load(selection: Selection, threads: int) -> LoadedModels:
     device = "cuda" if cuda_available() else "cpu"
     torch.set_num_threads(threads)
     models = selection.models
-    aligner = models.get("aligner")
+    aligner, embedder = models.get("aligner"), models.get("sentence_embedding")
     try:
         return LoadedModels(
             recogniser=Recogniser(
@@ -38,6 +44,9 @@ def load(selection: Selection, threads: int) -> LoadedModels:
             ),
             diarizer=_diarizer(selection, device, threads),
             aligner=None if aligner is None else Aligner(aligner.path, aligner.languages, device),
+            parser=Parser(),
+            sentiment=SentimentModel(),
+            embedder=None if embedder is None else Embedder(embedder.path, embedder.languages, device),
         )
     except (CallfolioError, MemoryError):
         raise

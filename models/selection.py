@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.bundle import LocatedModel, locate, located_from_folder, resolve, verify
+from models.bundle import LocatedModel, State, locate, located_from_folder, resolve, state, verify
 from models.catalogue import ROLES, Catalogue, Model, Role
 from models.errors import UsageError
 
@@ -53,12 +53,15 @@ def wanted(catalogue: Catalogue, profile: str, replacements: Mapping[str, str]) 
 def select(catalogue: Catalogue, profile: str, replacements: Mapping[str, str], directory: Path) -> Selection:
     """Find the wanted models in the bundle in `directory` and check every file of them.
 
+    A profile's model of an optional role that was not pulled is left out; each call then says what it lacks.
     Raises `UsageError`, and `ModelMissing` or `ModelDamaged`, which say how to mend it.
     """
     found: dict[Role, LocatedModel] = {}
     for role, model in wanted(catalogue, profile, replacements).items():
         if isinstance(model, Path):
             found[role] = located_from_folder(role, model)
+        elif role in _OPTIONAL and role not in replacements and state(model, directory) is State.MISSING:
+            continue
         else:
             locate(model, directory)
             found[role] = verify(model, directory)
@@ -66,6 +69,7 @@ def select(catalogue: Catalogue, profile: str, replacements: Mapping[str, str], 
 
 
 _DIARIZATION_PARTS: tuple[Role, ...] = ("segmentation", "embedding", "plda")
+_OPTIONAL: tuple[Role, ...] = ("sentence_embedding",)
 
 
 def _check_complete(chosen: Mapping[Role, Model | Path]) -> None:

@@ -140,9 +140,9 @@ def test_every_profile_recognises_and_tells_speakers_apart() -> None:
     roles = {name: [model.role for model in profile.models] for name, profile in catalogue.profiles.items()}
 
     assert roles == {
-        "tiny": ["recogniser", "segmentation", "embedding", "plda"],
-        "base": ["recogniser", "segmentation", "embedding", "plda"],
-        "standard": ["recogniser", "aligner", "diarization"],
+        "tiny": ["recogniser", "segmentation", "embedding", "plda", "sentence_embedding"],
+        "base": ["recogniser", "segmentation", "embedding", "plda", "sentence_embedding"],
+        "standard": ["recogniser", "aligner", "diarization", "sentence_embedding"],
     }
     assert catalogue.default_profile == "base"
 
@@ -152,7 +152,11 @@ def test_only_the_english_models_are_restricted() -> None:
         model.name: model.languages for model in load_catalogue().models.values() if model.languages
     }
 
-    assert restricted == {"whisper-tiny.en": ("en",), "wav2vec2-base-960h": ("en",)}
+    assert restricted == {
+        "whisper-tiny.en": ("en",),
+        "wav2vec2-base-960h": ("en",),
+        "all-minilm-l6-v2": ("en",),
+    }
 
 
 def test_every_file_of_the_catalogue_is_pinned_by_digest_and_size() -> None:
@@ -177,7 +181,15 @@ def test_the_notice_names_whoever_licenses_a_model() -> None:
         name for model in load_catalogue().models.values() for name in re.split(", | and ", model.licensor)
     }
 
-    assert licensors == {"OpenAI", "Meta", "CNRS", "WeSpeaker", "BUT Speech@FIT", "pyannote"}
+    assert licensors == {
+        "OpenAI",
+        "Meta",
+        "CNRS",
+        "WeSpeaker",
+        "BUT Speech@FIT",
+        "pyannote",
+        "sentence-transformers",
+    }
     assert [name for name in licensors if name not in notice] == []
 
 

@@ -26,6 +26,7 @@ def test_a_profile_fills_each_role_that_is_needed(catalogue: Catalogue) -> None:
         "segmentation": "pyannote-segmentation-3.0",
         "embedding": "wespeaker-resnet34",
         "plda": "vbx-plda",
+        "sentence_embedding": "all-minilm-l6-v2",
     }
 
 
@@ -46,7 +47,7 @@ def test_a_model_is_replaced_by_one_of_the_hub(catalogue: Catalogue) -> None:
 
 def test_a_whole_diarization_pipeline_replaces_its_three_parts(catalogue: Catalogue) -> None:
     chosen = wanted(catalogue, "tiny", {"diarization": "pyannote-community-1"})
-    assert set(chosen) == {"recogniser", "diarization"}
+    assert set(chosen) == {"recogniser", "diarization", "sentence_embedding"}
 
 
 def test_the_three_parts_replace_a_whole_diarization_pipeline(catalogue: Catalogue) -> None:
@@ -55,7 +56,12 @@ def test_the_three_parts_replace_a_whole_diarization_pipeline(catalogue: Catalog
         "embedding": "wespeaker-resnet34",
         "plda": "vbx-plda",
     }
-    assert set(wanted(catalogue, "standard", parts)) == {"recogniser", "aligner", *parts}
+    assert set(wanted(catalogue, "standard", parts)) == {
+        "recogniser",
+        "aligner",
+        "sentence_embedding",
+        *parts,
+    }
 
 
 def test_one_part_alone_does_not_replace_a_whole_pipeline(catalogue: Catalogue) -> None:
@@ -101,6 +107,20 @@ def test_a_folder_of_ones_own_is_found_and_told_by_what_is_in_its_files(
     after = select(catalogue, "tiny", parts, tmp_path / "no bundle").digests
     assert len(before) == len(after) == 4
     assert len(set(before.items()) - set(after.items())) == 1
+
+
+def test_calls_are_processed_without_sentence_embeddings_where_their_model_was_not_pulled(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    parts = {}
+    for role in ("recogniser", "segmentation", "embedding", "plda"):
+        parts[role] = str(tmp_path / role)
+        Path(parts[role]).mkdir()
+        Path(parts[role], "weights").write_text(role)
+
+    assert "sentence_embedding" not in select(catalogue, "tiny", parts, tmp_path / "no bundle").models
+    with pytest.raises(ModelMissing, match=r"callfolio models pull all-minilm-l6-v2"):
+        select(catalogue, "tiny", {**parts, "sentence_embedding": "all-minilm-l6-v2"}, tmp_path / "no bundle")
 
 
 def test_digests_are_by_the_models_names() -> None:
