@@ -1,1 +1,1 @@
-"""What a call's words tell about it: who has which role, what it was about, how it ended."""
+"""What is read off a conversation once it is known who said what when."""

@@ -7,7 +7,7 @@ settings by which a call is transcribed again; `Examples.sha256` says which file
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,3 +103,117 @@ def examples_in(folder: Path = SHIPPED, embed: Embed | None = None) -> Examples:
         {kind: Concepts(gist[kind], embed) for kind in KINDS},
         digest.hexdigest(),
     )
+
+
+_NO_PHRASES: Final = Phrases()
+
+
+def _matrices(texts: Sequence[Sequence[str]], embed: Embed | None) -> list[NDArray[np.float32]]:
+    """The embeddings of each concept's texts, all embedded together."""
+    every = [text for of_concept in texts for text in of_concept]
+    if embed is None or not every:
+        return [np.zeros((0, 0), np.float32) for _ in texts]
+    ends = np.cumsum([len(of_concept) for of_concept in texts])
+    return np.split(embed(every), ends[:-1])
+
+
+def _nearest(embeddings: NDArray[np.float32], matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    nearest = np.full((len(embeddings), len(matrices)), -1.0, np.float32)
+    for column, matrix in enumerate(matrices):
+        if matrix.size:
+            nearest[:, column] = (embeddings @ matrix.T).max(axis=1)
+    return nearest
+
+
+def _by_kind(
+    folder: Path,
+    read: Sequence[tuple[Path, Mapping[str, Any]]],
+    concepts: Callable[[Path, Mapping[str, Any]], Iterator[Concept]],
+    kinds: Sequence[str],
+) -> dict[str, list[Concept]]:
+    """The concepts of all files of a folder, by the kind that each says it is of."""
+    found: dict[str, list[Concept]] = {}
+    for path, content in read:
+        kind = content.get("kind")
+        if kind not in kinds:
+            raise UsageError(f"{path}: expected kind to be one of {', '.join(kinds)}, found {kind!r}.")
+        for concept in concepts(path, content):
+            if any(concept.name == other.name for other in found.get(kind, [])):
+                raise UsageError(f"{path}: {concept.name} of kind {kind} is there twice.")
+            found.setdefault(kind, []).append(concept)
+    if missing := [kind for kind in kinds if kind not in found]:
+        raise UsageError(f"{folder} has no file of kind {' and none of kind '.join(missing)}.")
+    return found
+
+
+def _role_concepts(path: Path, content: Mapping[str, Any]) -> Iterator[Concept]:
+    _only(path, "the file", content, ("kind", "roles"))
+    for role, said in _section(path, content, "roles").items():
+        if role not in ROLES:
+            raise UsageError(f"{path}, roles: {role!r} is no role; roles are {', '.join(ROLES)}.")
+        yield _concept(path, role, said, ("examples", "phrases"))
+
+
+def _topic_concepts(path: Path, content: Mapping[str, Any]) -> Iterator[Concept]:
+    _only(path, "the file", content, ("kind", "topics"))
+    for topic, examples in _section(path, content, "topics").items():
+        yield Concept(str(topic), _texts(path, f"topics, {topic}", examples))
+
+
+def _gist_concepts(path: Path, content: Mapping[str, Any]) -> Iterator[Concept]:
+    _only(path, "the file", content, ("kind", *GIST_PARTS))
+    for part in GIST_PARTS:
+        yield _concept(
+            path, part, _section(path, content, part), ("examples", "counterexamples", "phrases", "roles")
+        )
+
+
+def _concept(path: Path, name: str, said: Any, parts: Sequence[str]) -> Concept:
+    if not isinstance(said, Mapping):
+        raise UsageError(f"{path}, {name}: expected {' and '.join(parts)}, found {said!r}.")
+    _only(path, name, said, parts)
+    phrases = said.get("phrases", {})
+    if not isinstance(phrases, Mapping):
+        raise UsageError(f"{path}, {name}, phrases: expected phrases by language, such as en, found {phrases!r}.")
+    return Concept(
+        name,
+        _texts(path, f"{name}, examples", said.get("examples", [])),
+        _texts(path, f"{name}, counterexamples", said.get("counterexamples", [])),
+        {
+            str(language): Phrases(_texts(path, f"{name}, phrases, {language}", of_language))
+            for language, of_language in phrases.items()
+        },
+        _texts(path, f"{name}, roles", said.get("roles", [])),
+    )
+
+
+def _section(path: Path, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = content.get(name)
+    if not isinstance(section, Mapping) or not section:
+        raise UsageError(f"{path}: expected a section {name}, found {section!r}.")
+    return section
+
+
+def _only(path: Path, where: str, content: Mapping[str, Any], names: Sequence[str]) -> None:
+    if unknown := [str(name) for name in content if name not in names]:
+        raise UsageError(f"{path}, {where}: {', '.join(unknown)} is none of {', '.join(names)}.")
+
+
+def _texts(path: Path, where: str, texts: Any) -> tuple[str, ...]:
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise UsageError(f"{path}, {where}: expected a list of texts, found {texts!r:.80}. Quote yes, no and numbers.")
+    return tuple(texts)
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        raise UsageError(f"{path}{where}: {getattr(error, 'problem', None) or error}.") from error
+    if not isinstance(content, Mapping):
+        raise UsageError(f"{path}: expected names and values, found {type(content).__name__}.")
+    return content
