@@ -28,12 +28,14 @@ T = TypeVar("T")
 
 _MARKER: Final = "callfolio-store.json"
 # `calls` is not among them: it is written last and removed first.
-_PARTS: Final = ("words", "turns", "speakers")
+_PARTS: Final = ("words", "turns", "speakers", "sentences", "entities")
 _ORDER: Final = {
     "calls": "call_date, call_id",
     "turns": "call_date, call_id, turn",
     "words": "call_date, call_id, position",
     "speakers": "call_date, call_id, speaker",
+    "sentences": "call_date, call_id, sentence",
+    "entities": "call_date, call_id, turn, start_char",
     "failures": "failed_at, source",
     "runs": "started_at, run_id",
 }
@@ -123,12 +125,8 @@ class Store:
         check_call(rows)
         source, call_id, call_date = (rows.call[name] for name in ("source", "call_id", PARTITION))
         call = {name: value for name, value in rows.call.items() if name != PARTITION}
-        contents = {
-            "words": _parquet("words", rows.words, source),
-            "turns": _parquet("turns", rows.turns, source),
-            "speakers": _parquet("speakers", rows.speakers, source),
-            "calls": _parquet("calls", [call], source),
-        }
+        contents = {name: _parquet(name, getattr(rows, name), source) for name in _PARTS}
+        contents["calls"] = _parquet("calls", [call], source)
         with self._storing(), self._lock(call_id):
             staged: dict[str, Path] = {}
             try:
@@ -237,12 +235,12 @@ class Store:
                     continue
                 before = _stamp(copies[0])
                 date = copies[0].parent.name
-                call, turns, words, speakers = (
-                    _read_rows(self.root / "tables" / name / date / copies[0].name)
-                    for name in ("calls", "turns", "words", "speakers")
-                )
+                [call] = _read_rows(copies[0])
+                parts = {
+                    name: _read_rows(self.root / "tables" / name / date / copies[0].name) for name in _PARTS
+                }
                 if _stamp(copies[0]) == before:
-                    return CallRows({**call[0], PARTITION: _date_in(date)}, turns, words, speakers)
+                    return CallRows({**call, PARTITION: _date_in(date)}, **parts)
         raise UsageError(f"There is no call {call_id} in the store {self.root}.")
 
     def failures(self) -> Sequence[Row]:
@@ -460,7 +458,12 @@ def _parquet(name: str, rows: Sequence[Row], source: str) -> memoryview:
     # Descriptions, dictionaries and the Arrow schema would make up most of a file as small as that of one
     # call, and most of the time to open it.
     with pq.ParquetWriter(
-        sink, table.schema, compression="zstd", store_schema=False, use_dictionary=len(rows) > _FEW_ROWS
+        sink,
+        table.schema,
+        compression="zstd",
+        store_schema=False,
+        # Embeddings have no value twice: a dictionary makes their file a third larger.
+        use_dictionary=len(rows) > _FEW_ROWS and name != "sentences",
     ) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({"schema_version": str(SCHEMA_VERSION)})

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -336,6 +336,7 @@ def test_a_call_as_json_has_all_its_rows(callfolio: Callfolio, store: Store) -> 
     shown = json.loads(callfolio("show", "a", "--store", str(store.root), "--format", "json").out)
     assert shown["call"]["source"] == "calls/a.wav"
     assert [len(shown[table]) for table in ("speakers", "turns", "words")] == [2, 3, 12]
+    assert [len(shown[table]) for table in ("sentences", "entities")] == [3, 3]
 
 
 def test_a_call_that_is_not_there_or_one_of_several_is_told(callfolio: Callfolio, store: Store) -> None:
@@ -343,9 +344,7 @@ def test_a_call_that_is_not_there_or_one_of_several_is_told(callfolio: Callfolio
     assert (ended.status, ended.out) == (2, "")
     assert 'There is no call "late_parcel"' in ended.err
     other = made_call("other")
-    store.write_call(
-        type(other)({**other.call, "source": "archive/a.wav"}, other.turns, other.words, other.speakers)
-    )
+    store.write_call(replace(other, call={**other.call, "source": "archive/a.wav"}))
     ended = callfolio("show", "a.wav", "--store", str(store.root))
     assert (ended.status, ended.out) == (2, "")
     assert '"a.wav" may be any of 2 calls' in ended.err
