@@ -21,10 +21,11 @@ PIPELINE_VERSION = version("callfolio")
 class CallSettings:
     """Settings that hold for every recording that its metadata does not set otherwise.
 
-    `language` is an ISO 639-1 code or None to detect it; `speakers` their number or None to find out.
+    None is for what is to be found out: `kind` by what is said, `language`, an ISO 639-1 code, and the number
+    of `speakers` by ear.
     """
 
-    kind: Kind = "contact_center"
+    kind: Kind | None = None
     language: str | None = None
     speakers: int | None = None
     vocabulary: Vocabulary = field(default_factory=Vocabulary)

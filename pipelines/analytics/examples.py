@@ -1,4 +1,4 @@
-"""What users say that roles, topics, and the gist of a call sound like: example sentences and phrases in files.
+"""What roles, topics and the gist of a call sound like: example sentences and phrases, in files for users.
 
 The files are read once and their sentences embedded once, for all calls of a process. They are no part of the
 settings by which a call is transcribed again; `Examples.sha256` says which files a call was read with.
@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from models.errors import UsageError
+from models.language import Embeddings
 from pipelines.analytics.wording import Phrases
 from pipelines.tables import KINDS, ROLES
-
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""From texts to their embeddings of unit length, shape `(texts, dimension)`."""
 
 ANY_KIND: Final = "any"
 GIST_PARTS: Final = ("reason", "outcome", "next_steps")
@@ -47,12 +45,12 @@ class Concept:
 class Concepts:
     """Concepts that are told from each other, and how near sentences are to each."""
 
-    def __init__(self, concepts: Sequence[Concept], embed: Embed | None) -> None:
+    def __init__(self, concepts: Sequence[Concept], embedder: "Embeds | None") -> None:
         """Embed the examples, where there is a model that does."""
         self.concepts = tuple(concepts)
         self.names = tuple(concept.name for concept in concepts)
-        self._examples = _matrices([concept.examples for concept in concepts], embed)
-        self._counterexamples = _matrices([concept.counterexamples for concept in concepts], embed)
+        self._examples = _matrices([concept.examples for concept in concepts], embedder)
+        self._counterexamples = _matrices([concept.counterexamples for concept in concepts], embedder)
 
     def __getitem__(self, name: str) -> Concept:
         """The concept of a name."""
@@ -78,29 +76,48 @@ class Examples:
     sha256: str
 
 
+class Embeds(Protocol):
+    """What makes embeddings of texts."""
+
+    def embed(self, texts: Sequence[str]) -> Embeddings:
+        """One of unit length for each text, shape `(texts, EMBEDDING_SIZE)`."""
+        ...
+
+
 @cache
-def examples_in(folder: Path = SHIPPED, embed: Embed | None = None) -> Examples:
-    """Read `roles/*.yaml`, `topics/*.yaml` and `gist/*.yaml` of `folder`, once in a process.
+def examples_in(folder: Path = SHIPPED, embedder: Embeds | None = None) -> Examples:
+    """Read `roles/*.yaml`, `topics/*.yaml` and `gist/*.yaml` of `folder`, once for each embedder.
+
+    Of these three, one that `folder` does not have is the one that comes with Callfolio.
 
     Raises `UsageError` that names the file and what was expected there.
     """
-    files = {part: sorted((folder / part).glob("*.yaml")) for part in ("roles", "topics", "gist")}
+    folders = {
+        part: folder / part if (folder / part).is_dir() else SHIPPED / part
+        for part in ("roles", "topics", "gist")
+    }
+    files = {part: sorted(of_part.glob("*.yaml")) for part, of_part in folders.items()}
     read = {part: [(path, _mapping(path)) for path in paths] for part, paths in files.items()}
     digest = hashlib.sha256()
     for paths in files.values():
         for path in paths:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    roles = _by_kind(folder / "roles", read["roles"], _role_concepts, (*KINDS, ANY_KIND))
-    for kind, expected in (("contact_center", {"agent", "customer"}), ("consultation", {"doctor", "patient"})):
+    roles = _by_kind(folders["roles"], read["roles"], _role_concepts, (*KINDS, ANY_KIND))
+    for kind, expected in (
+        ("contact_center", {"agent", "customer"}),
+        ("consultation", {"doctor", "patient"}),
+    ):
         if {concept.name for concept in roles[kind]} != expected:
-            raise UsageError(f"The roles of kind {kind} in {folder / 'roles'} are to be {' and '.join(sorted(expected))}.")
-    topics = _by_kind(folder / "topics", read["topics"], _topic_concepts, KINDS)
-    gist = _by_kind(folder / "gist", read["gist"], _gist_concepts, KINDS)
+            raise UsageError(
+                f"The roles of kind {kind} in {folders['roles']} are to be {' and '.join(sorted(expected))}."
+            )
+    topics = _by_kind(folders["topics"], read["topics"], _topic_concepts, KINDS)
+    gist = _by_kind(folders["gist"], read["gist"], _gist_concepts, KINDS)
     return Examples(
-        {kind: Concepts(roles[kind], embed) for kind in KINDS},
-        Concepts(roles[ANY_KIND], embed),
-        {kind: Concepts(topics[kind], embed) for kind in KINDS},
-        {kind: Concepts(gist[kind], embed) for kind in KINDS},
+        {kind: Concepts(roles[kind], embedder) for kind in KINDS},
+        Concepts(roles[ANY_KIND], embedder),
+        {kind: Concepts(topics[kind], embedder) for kind in KINDS},
+        {kind: Concepts(gist[kind], embedder) for kind in KINDS},
         digest.hexdigest(),
     )
 
@@ -108,13 +125,13 @@ def examples_in(folder: Path = SHIPPED, embed: Embed | None = None) -> Examples:
 _NO_PHRASES: Final = Phrases()
 
 
-def _matrices(texts: Sequence[Sequence[str]], embed: Embed | None) -> list[NDArray[np.float32]]:
+def _matrices(texts: Sequence[Sequence[str]], embedder: Embeds | None) -> list[NDArray[np.float32]]:
     """The embeddings of each concept's texts, all embedded together."""
     every = [text for of_concept in texts for text in of_concept]
-    if embed is None or not every:
+    if embedder is None or not every:
         return [np.zeros((0, 0), np.float32) for _ in texts]
     ends = np.cumsum([len(of_concept) for of_concept in texts])
-    return np.split(embed(every), ends[:-1])
+    return np.split(embedder.embed(every), ends[:-1])
 
 
 def _nearest(embeddings: NDArray[np.float32], matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -134,7 +151,7 @@ def _by_kind(
     """The concepts of all files of a folder, by the kind that each says it is of."""
     found: dict[str, list[Concept]] = {}
     for path, content in read:
-        kind = content.get("kind")
+        kind = str(content.get("kind"))
         if kind not in kinds:
             raise UsageError(f"{path}: expected kind to be one of {', '.join(kinds)}, found {kind!r}.")
         for concept in concepts(path, content):
@@ -174,7 +191,9 @@ def _concept(path: Path, name: str, said: Any, parts: Sequence[str]) -> Concept:
     _only(path, name, said, parts)
     phrases = said.get("phrases", {})
     if not isinstance(phrases, Mapping):
-        raise UsageError(f"{path}, {name}, phrases: expected phrases by language, such as en, found {phrases!r}.")
+        raise UsageError(
+            f"{path}, {name}, phrases: expected phrases by language, such as en, found {phrases!r}."
+        )
     return Concept(
         name,
         _texts(path, f"{name}, examples", said.get("examples", [])),
@@ -201,7 +220,9 @@ def _only(path: Path, where: str, content: Mapping[str, Any], names: Sequence[st
 
 def _texts(path: Path, where: str, texts: Any) -> tuple[str, ...]:
     if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise UsageError(f"{path}, {where}: expected a list of texts, found {texts!r:.80}. Quote yes, no and numbers.")
+        raise UsageError(
+            f"{path}, {where}: expected a list of texts, found {texts!r:.80}. Quote yes, no and numbers."
+        )
     return tuple(texts)
 
 

@@ -19,9 +19,12 @@ from pipelines.analytics.examples import Concept, Concepts, Examples
 from pipelines.analytics.wording import words_of
 from pipelines.settings import Kind
 from pipelines.tables import UNKNOWN
-from pipelines.transcript import Sentence, Speaker
+from pipelines.transcript import Reading, Sentence, Speaker
 
-SIDES: Final[Mapping[Kind, tuple[str, str]]] = {"contact_center": ("agent", "customer"), "consultation": ("doctor", "patient")}
+SIDES: Final[Mapping[Kind, tuple[str, str]]] = {
+    "contact_center": ("agent", "customer"),
+    "consultation": ("doctor", "patient"),
+}
 """For each kind who serves, and who is served."""
 
 CUES: Final = ("meaning", "phrases", "questions", "person", "dictation", "first")
@@ -45,10 +48,10 @@ class Weights:
 
 WITH_EMBEDDINGS: Final = Weights(0.8, 1.2, 1.0, 1.0, 0.4, 0.2)
 WITHOUT_EMBEDDINGS: Final = Weights(0.0, 1.1, 0.8, 0.9, 0.3, 0.2)
-"""Fitted by logistic regression (L2 penalty 0.01) to the made dialogues for design in the tests, each whole, in
-halves, and without its first turn or two; rounded. There `first` is worth nothing, as callers speak first as
-often as not; real agents are mostly first, and it is given a little. Without embeddings the fitted weights are
-taken down by a fifth: they were fitted to English, and the phrases of other languages are fewer."""
+"""Fitted by logistic regression (L2 penalty 0.01) to the made dialogues for design in the tests, each whole,
+in halves, and without its first turn or two; rounded. There `first` is worth nothing, as callers speak first
+as often as not; real agents are mostly first, and it is given a little. Without embeddings the fitted weights
+are taken down by a fifth: they were fitted to English, and the phrases of other languages are fewer."""
 
 MEANT: Final = 0.35
 """A sentence less near than this to every example says nothing about a role."""
@@ -75,7 +78,7 @@ _QUESTIONS_AS_USUAL: Final = 0.25
 """Share of sentences that are questions, about which neither role is told."""
 
 _SPOKEN_DIGITS: Final = frozenset(
-    "zero oh o one two three four five six seven eight nine double triple".split()
+    ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double")
 )
 
 
@@ -88,7 +91,7 @@ ENOUGH: Final = 0.65
 
 MOST: Final = 0.99
 MOST_WITHOUT_EMBEDDINGS: Final = 0.9
-"""No role that was not given is more certain than this: the cues are not independent, and words alone mislead."""
+"""No role that was not given is more certain than this: the cues are not independent, and words mislead."""
 
 THIRD_VOICE: Final = log(9)
 """Log-odds that a third voice needs for a role of its own, as after a transfer; else it is `other`."""
@@ -103,22 +106,18 @@ OTHER_SIDE_GIVEN: Final = 2.0
 """Log-odds that somebody is on one side where somebody else is known to be on the other."""
 
 ANNOUNCING: Final = 0.5
-"""A sentence is a machine's if it is so near to an announcement, and nearer than to any role of people; it is,
-too, if it has one of the phrases of announcements."""
+"""A sentence is a machine's if it is so near to an announcement, and nearer than to any role of people; or if
+it has one of the phrases of announcements."""
 
 ANNOUNCEMENTS_AS_USUAL: Final = 0.4
 """Share of sentences like a machine's above which a voice may be one: agents, too, say "stay on the line"."""
 
 ANNOUNCEMENT: Final = 3.0
-"""Log-odds of a machine for a unit of the sentences like a machine's beyond that share, counted as `cues_of`."""
+"""Log-odds of a machine for a unit of the sentences like a machine's beyond that share, as in `cues_of`."""
 
 
 def find_roles(
-    speakers: Sequence[Speaker],
-    sentences: Sequence[Sentence],
-    kind: Kind,
-    language: str,
-    examples: Examples,
+    speakers: Sequence[Speaker], reading: Reading, kind: Kind, language: str, examples: Examples
 ) -> tuple[Speaker, ...]:
     """The speakers with the roles and their probabilities; those whose role is known keep it.
 
@@ -126,7 +125,7 @@ def find_roles(
     other is. A machine's voice is `ivr`, wherever it is heard. Third voices are `other` unless what they say
     is one side's clearly, as that of a second agent is. Somebody alone is judged by what is said alone.
     """
-    roles, serving = examples.roles[kind], SIDES[kind]
+    roles, serving, sentences = examples.roles[kind], SIDES[kind], reading.sentences
     said = {speaker.name: [s for s in sentences if s.speaker == speaker.name] for speaker in speakers}
     known = {speaker.name: speaker.role for speaker in speakers if speaker.role != "unknown"}
     heard = [name for name in said if said[name] and name not in known and name != UNKNOWN]
@@ -156,19 +155,20 @@ def find_roles(
     )
 
 
-def recognise_kind(sentences: Sequence[Sentence], language: str, examples: Examples) -> tuple[Kind, float]:
-    """The kind of a conversation, by what is said in it, and its probability.
+def recognise_kind(speakers: Sequence[Speaker], reading: Reading, language: str, examples: Examples) -> Kind:
+    """The kind of a conversation: that of a role which is known, else that which what is said is rather like.
 
-    It is a contact centre's call unless what is said is rather a consultation's.
+    In doubt it is a contact centre's call.
     """
-    odds = float(np.dot(KIND_WEIGHTS, kind_cues_of(sentences, language, examples))) - KIND_MARGIN
-    probability = _sigmoid(odds)
-    return ("consultation", probability) if odds > 0 else ("contact_center", 1.0 - probability)
+    known = {speaker.role for speaker in speakers}
+    for kind, sides in SIDES.items():
+        if known & set(sides):
+            return kind
+    cues = kind_cues_of(reading.sentences, language, examples)
+    return "consultation" if float(np.dot(KIND_WEIGHTS, cues)) > KIND_MARGIN else "contact_center"
 
 
-def kind_cues_of(
-    sentences: Sequence[Sentence], language: str, examples: Examples
-) -> NDArray[np.float64]:
+def kind_cues_of(sentences: Sequence[Sentence], language: str, examples: Examples) -> NDArray[np.float64]:
     """What is said for a consultation (> 0) or a contact centre's call (< 0): by meaning, and by phrases.
 
     As in `cues_of`, with all roles of a kind taken together.
@@ -241,7 +241,9 @@ def _sigmoid(odds: float) -> float:
     return 1.0 / (1.0 + exp(-max(-50.0, min(50.0, odds))))
 
 
-def cues_of(sentences: Sequence[Sentence], roles: Concepts, language: str, first: bool) -> NDArray[np.float64]:
+def cues_of(
+    sentences: Sequence[Sentence], roles: Concepts, language: str, first: bool
+) -> NDArray[np.float64]:
     """What one speaker's sentences say for serving (> 0) or being served (< 0), in the order of `CUES`.
 
     Each cue is a difference of counts over the square root of their number, as a t statistic is, so that it

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import given
-from made_calls import calls, made_reading, made_recording, said
+from made_calls import calls, made_gist, made_reading, made_recording, said
 
 from models.speech import Interval, LanguageGuess, Segment
 from pipelines.channels import Channels
@@ -45,6 +45,7 @@ def a_call() -> Call:
         turns,
         speakers,
         made_reading(turns),
+        made_gist(turns),
         Measures(4.0, 0.5, 0.25, None),
         ("noisy",),
         {"decode": 0.25},
@@ -52,7 +53,7 @@ def a_call() -> Call:
 
 
 def with_turns(call: Call, turns: tuple[Turn, ...], speakers: tuple[Speaker, ...]) -> Call:
-    return replace(call, turns=turns, speakers=speakers, reading=made_reading(turns))
+    return replace(call, turns=turns, speakers=speakers, reading=made_reading(turns), gist=made_gist(turns))
 
 
 def test_each_word_has_its_place_its_turn_and_its_speakers_role() -> None:
