@@ -253,8 +253,8 @@ CALLS: Final = Table(
             "reason",
             _QUOTE,
             "Why the call takes place: the sentence of the first third that comes nearest to the examples "
-            "in `data/gist`, as it was said. `turn` joins to `turns`, `sentence` to `sentences`. Null where none "
-            "comes near enough.",
+            "in `data/gist`, as it was said. `turn` joins to `turns`, `sentence` to `sentences`. Null where "
+            "none comes near enough.",
             nullable=True,
         ),
         Column(

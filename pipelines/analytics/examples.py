@@ -50,6 +50,12 @@ class Concepts:
         self.concepts = tuple(concepts)
         self.names = tuple(concept.name for concept in concepts)
         self._examples = _matrices([concept.examples for concept in concepts], embedder)
+        forms = [
+            np.array([text.rstrip().endswith("?") for text in concept.examples], bool) for concept in concepts
+        ]
+        embedded = [] if embedder is None else list(zip(self._examples, forms, strict=True))
+        self._questions = [matrix[asks] for matrix, asks in embedded]
+        self._statements = [matrix[~asks] for matrix, asks in embedded]
         self._counterexamples = _matrices([concept.counterexamples for concept in concepts], embedder)
 
     def __getitem__(self, name: str) -> Concept:
@@ -59,6 +65,14 @@ class Concepts:
     def nearness(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cosine to the nearest example of each concept, shape `(sentences, concepts)`."""
         return _nearest(embeddings, self._examples)
+
+    def nearness_by_form(self, embeddings: Embeddings, questions: NDArray[np.bool_]) -> Embeddings:
+        """As `nearness`, but questions are held against questions only, and other sentences against others.
+
+        Embeddings tell what is spoken of and hardly whether it is asked or answered, and that tells roles.
+        """
+        asked, told = (_nearest(embeddings, of_form) for of_form in (self._questions, self._statements))
+        return np.where(questions[:, None], asked, told)
 
     def nearness_to_counterexamples(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cosine to the nearest counterexample of each concept, −1 where it has none; shape as `nearness`."""

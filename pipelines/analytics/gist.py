@@ -161,6 +161,6 @@ def _notes(sentences: Sequence[Sentence], concepts: Concepts, language: str) -> 
         notes[part] = (
             "Found by phrases alone: there are no embeddings of sentences."
             if language in concepts[part].phrases
-            else f"Left out: there are neither embeddings of sentences nor phrases in the language {language}."
+            else f"Left out: there are neither embeddings of sentences nor phrases in {language}."
         )
     return notes

@@ -149,7 +149,14 @@ def test_a_calls_row_counts_and_measures_it() -> None:
         "damage": "",
         "review_flags": ["noisy"],
         "stage_s": {"decode": 0.25},
-        "analysis_notes": {"sentiment": "It was made."},
+        "analysis_notes": {"sentiment": "It was made.", "outcome": "Made."},
+        "topic": "lost_card",
+        "topic_score": 0.75,
+        "topics": [{"topic": "lost_card", "score": 0.75}, {"topic": "complaint", "score": 0.5}],
+        "reason": {"turn": 0, "sentence": 0, "text": "Good morning."},
+        "outcome": None,
+        "next_steps": [{"turn": 1, "sentence": 1, "text": "Hello."}],
+        "examples_sha256": "ab" * 32,
         **PROVENANCE,
     }
     assert {name: row[name] for name in expected} == expected
