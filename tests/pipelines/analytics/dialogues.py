@@ -1,6 +1,7 @@
 """Made dialogues with their roles, read as a recogniser's turns would be."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def lines(text: str) -> tuple[tuple[str, str], ...]:
 
 def strangers(*names: str) -> tuple[Speaker, ...]:
     return tuple(Speaker(name, "unknown", 0.0, 0, ()) for name in names)
+
+
+def read_all(several: Sequence[Dialogue], embedder: Embedder) -> dict[str, Reading]:
+    """The reading of each dialogue by its name; their sentences are embedded all at once, which is faster."""
+    readings = {each.name: read_lines(each.lines, each.language) for each in several}
+    served = [each.name for each in several if embedder.serves(each.language)]
+    embeddings = iter(embedder.embed([s.text for name in served for s in readings[name].sentences]))
+    for name in served:
+        sentences = tuple(replace(s, embedding=next(embeddings)) for s in readings[name].sentences)
+        readings[name] = replace(readings[name], sentences=sentences)
+    return readings
 
 
 def read_lines(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dialogues import Dialogue, dialogues, lines, read_lines, strangers
+from dialogues import Dialogue, dialogues, lines, read_all, read_lines, strangers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from models.embedder import Embedder
 from models.loaded import LoadedModels
 from pipelines.analytics.examples import SHIPPED, Examples, examples_in
 from pipelines.analytics.roles import MOST, MOST_WITHOUT_EMBEDDINGS, find_roles, recognise_kind
+from pipelines.evaluation.document import Document
 from pipelines.evaluation.formats.stm import read_stm
 from pipelines.evaluation.formats.tsv import read_tsv
 from pipelines.transcript import Reading, Speaker
@@ -33,7 +34,7 @@ def examples(embedder: Embedder) -> Examples:
 
 @pytest.fixture(scope="module")
 def readings(embedder: Embedder) -> dict[str, Reading]:
-    return {dialogue.name: read_lines(dialogue.lines, dialogue.language, embedder) for dialogue in EVERY}
+    return read_all(EVERY, embedder)
 
 
 def roles_in(people: tuple[Speaker, ...]) -> dict[str, str]:
@@ -82,13 +83,13 @@ def test_who_is_sure_is_right(readings: dict[str, Reading], examples: Examples) 
 
 
 def test_it_does_not_take_the_first_turn(embedder: Embedder, examples: Examples) -> None:
-    pairs = [
-        dialogue for dialogue in dialogues("design") if len(dialogue.roles) == 2 and len(dialogue.lines) > 6
-    ]
-    for dialogue in pairs:
-        rest = replace(dialogue, lines=dialogue.lines[1:])
-        reading = read_lines(rest.lines, rest.language, embedder)
-        people = find_roles(rest.speakers(), reading, rest.kind, rest.language, examples)
+    pairs = [each for each in dialogues("design") if len(each.roles) == 2 and len(each.lines) > 6]
+    cut = [replace(dialogue, lines=dialogue.lines[1:]) for dialogue in pairs]
+    readings = read_all(cut, embedder)
+    for dialogue in cut:
+        people = find_roles(
+            dialogue.speakers(), readings[dialogue.name], dialogue.kind, dialogue.language, examples
+        )
         assert roles_in(people) == dialogue.roles, dialogue.name
 
 
@@ -153,28 +154,26 @@ def test_names_and_their_order_do_not_matter(data: st.DataObject) -> None:
 def test_real_calls_have_the_roles_of_their_references(
     corpus: Path, embedder: Embedder, examples: Examples
 ) -> None:
-    calls = [
-        *(
-            document
-            for path in sorted(corpus.glob("bank_calls/reference/*.stm"))
-            for document in read_stm(path)
-        ),
-        *(
-            document
-            for path in sorted(corpus.glob("consultations/reference/*.tsv"))
-            for document in read_tsv(path)
-        ),
+    calls = [call for path in sorted(corpus.glob("bank_calls/reference/*.stm")) for call in read_stm(path)]
+    calls += [
+        call for path in sorted(corpus.glob("consultations/reference/*.tsv")) for call in read_tsv(path)
     ]
     assert calls
-    for call in calls:
-        spoken: list[tuple[str, str]] = []
-        for word in call.words or ():
-            assert word.speaker is not None
-            if spoken and spoken[-1][0] == word.speaker:
-                spoken[-1] = (word.speaker, f"{spoken[-1][1]} {word.text}")
-            else:
-                spoken.append((word.speaker, word.text))
-        reading = read_lines(tuple(spoken), "en", embedder)
-        people = strangers(*dict.fromkeys(speaker for speaker, _ in spoken))
+    spoken = [Dialogue(call.call, "contact_center", "en", dict(call.roles), lines_of(call)) for call in calls]
+    readings = read_all(spoken, embedder)
+    for dialogue in spoken:
+        people, reading = dialogue.speakers(), readings[dialogue.name]
         kind = recognise_kind(people, reading, "en", examples)
-        assert roles_in(find_roles(people, reading, kind, "en", examples)) == call.roles, call.call
+        assert roles_in(find_roles(people, reading, kind, "en", examples)) == dialogue.roles, dialogue.name
+
+
+def lines_of(call: Document) -> tuple[tuple[str, str], ...]:
+    """Consecutive words of one speaker as one line."""
+    said: list[tuple[str, str]] = []
+    for word in call.words or ():
+        assert word.speaker is not None
+        if said and said[-1][0] == word.speaker:
+            said[-1] = (word.speaker, f"{said[-1][1]} {word.text}")
+        else:
+            said.append((word.speaker, word.text))
+    return tuple(said)
