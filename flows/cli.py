@@ -151,9 +151,7 @@ _format = click.option(
 @click.option(
     "--kind",
     type=click.Choice(["contact_center", "consultation"]),
-    default="contact_center",
-    show_default=True,
-    help="What sort of conversation it is, where the metadata does not say.",
+    help="What sort of conversation it is, where the metadata does not say; else it is recognised.",
 )
 @click.option(
     "--vocabulary",
@@ -166,6 +164,11 @@ _format = click.option(
     default=3.0,
     show_default=True,
     help="Seconds without talk that count as non-talk time.",
+)
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with your own examples in `roles`, `topics` or `gist`, instead of those in `data`.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--force", is_flag=True, help="Process again what is in the store already.")
@@ -180,6 +183,7 @@ def run(
     kind: Any,
     vocabulary: Path | None,
     silence: float,
+    examples: Path | None,
     workers: int,
     force: bool,
 ) -> int:
@@ -193,6 +197,7 @@ def run(
     from models.bundle import models_dir
     from models.catalogue import load_catalogue
     from models.selection import select
+    from pipelines.analytics.examples import SHIPPED, examples_in
     from pipelines.settings import CallSettings, read_vocabulary
     from pipelines.sources import find_sources
 
@@ -201,6 +206,8 @@ def run(
     catalogue = load_catalogue()
     found = find_sources(sources, manifest)
     settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary), silence)
+    examples = examples or SHIPPED
+    examples_in(examples)  # what is wrong with them stops the run before any call is touched
     selection = select(
         catalogue, profile or catalogue.default_profile, _replacements(replacements), models_dir()
     )
@@ -209,7 +216,7 @@ def run(
     from flows.progress import ProgressReport
     from flows.summary import summarise
 
-    plan = Plan(found, store, selection, settings, workers, force)
+    plan = Plan(found, store, selection, settings, workers, force, examples)
     summary = process(plan, ProgressReport())
     click.echo(summarise(summary, store), err=True)
     return SET_ASIDE if summary.set_aside or summary.set_aside_before else 0

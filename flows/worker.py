@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from models.offline import stay_offline
 from models.selection import Selection
+from pipelines.analytics.examples import Examples, examples_in
 from pipelines.failures import RecordingFailure, failure_of
 from pipelines.recording import Recording
 from pipelines.rows import failure_row, rows_of
@@ -31,6 +32,7 @@ class Assignment:
     store: Path
     run_id: str
     threads: int
+    examples: Path
 
     @property
     def provenance(self) -> Row:
@@ -66,6 +68,7 @@ class _Desk:
     assignment: Assignment
     events: "SimpleQueue[StageBegun]"
     models: "LoadedModels"
+    examples: Examples
     store: Store
 
 
@@ -82,7 +85,8 @@ def begin(assignment: Assignment, events: "SimpleQueue[StageBegun]") -> None:
         from models.loaded import load
 
         models = load(assignment.selection, assignment.threads)
-        _desk = _Desk(assignment, events, models, Store(assignment.store))
+        examples = examples_in(assignment.examples, models.embedder)
+        _desk = _Desk(assignment, events, models, examples, Store(assignment.store))
     except Exception as error:
         _desk = error
 
@@ -104,6 +108,7 @@ def work(recording: Recording) -> Outcome:
             desk.models,
             desk.assignment.settings,
             lambda stage: desk.events.put(StageBegun(recording.source, stage)),
+            desk.examples,
         )
         duration_s = call.audio.duration
         desk.store.write_call(rows_of(call, desk.assignment.provenance))

@@ -5,7 +5,10 @@ This is the front door for a reader: every step is named here, in order.
 
 from models.loaded import LoadedModels
 from pipelines.analytics.conversation import analyse_conversation
+from pipelines.analytics.examples import Examples, examples_in
+from pipelines.analytics.gist import find_gist
 from pipelines.analytics.reading import read
+from pipelines.analytics.roles import find_roles, recognise_kind
 from pipelines.attribution import attribute
 from pipelines.channels import separate
 from pipelines.cross_talk import without_cross_talk
@@ -24,10 +27,18 @@ from pipelines.turns import make_turns
 
 
 def process(
-    recording: Recording, models: LoadedModels, settings: CallSettings, hook: Hook | None = None
+    recording: Recording,
+    models: LoadedModels,
+    settings: CallSettings,
+    hook: Hook | None = None,
+    examples: Examples | None = None,
 ) -> Call:
-    """Turn a recording into a call. Raises a `RecordingFailure` that says why where that cannot be."""
+    """Turn a recording into a call. Raises a `RecordingFailure` that says why where that cannot be.
+
+    `examples` are those that come with Callfolio where none are given.
+    """
     given = recording.metadata
+    examples = examples or examples_in(embedder=models.embedder)
     with Stages(hook) as stage:
         with stage("decode"):
             audio = decode(recording.path)
@@ -54,6 +65,10 @@ def process(
             turns = make_turns(words)
         with stage("read"):
             reading = read(turns, language.code, models.parser, models.sentiment, models.embedder)
+        with stage("interpret"):
+            kind = given.kind or settings.kind or recognise_kind(people, reading, language.code, examples)
+            people = find_roles(people, reading, kind, language.code, examples)
+            gist = find_gist(people, reading, kind, language.code, examples)
         with stage("converse"):
             people, conversation = analyse_conversation(
                 turns, people, channels, audio.duration, language.code, settings.silence_s
@@ -61,7 +76,6 @@ def process(
         with stage("measure"):
             measures = measure(tracks, activity, people, words)
             flags = review_flags(measures, language, words, audio.damage)
-    kind = given.kind or settings.kind
     return Call(
         recording,
         kind,
@@ -71,6 +85,7 @@ def process(
         turns,
         people,
         reading,
+        gist,
         measures,
         conversation,
         flags,

@@ -20,6 +20,7 @@ from pipelines.tables import (
     SPEAKERS,
     TURNS,
     UNKNOWN,
+    UNSURE,
     WORDS,
     CallRows,
     Row,
@@ -259,6 +260,27 @@ def _said(rows: CallRows) -> Iterator[str]:
             yield f"the embedding of sentence {row['sentence']} has {size} numbers and length {length}"
 
 
+def _gist(rows: CallRows) -> Iterator[str]:
+    """What is quoted was said so; topics are in order, the first of them the call's."""
+    call = rows.call
+    said = {
+        row["sentence"]: {name: row[name] for name in ("turn", "sentence", "text")} for row in rows.sentences
+    }
+    for name in ("reason", "outcome"):
+        if call[name] is not None and call[name] != said.get(call[name]["sentence"]):
+            yield f"{name} is {call[name]}, which is no sentence of the call"
+    for step in call["next_steps"]:
+        if step != said.get(step["sentence"]):
+            yield f"a next step is {step}, which is no sentence of the call"
+    scores = [topic["score"] for topic in call["topics"]]
+    if scores != sorted(scores, reverse=True) or not all(0 <= score <= 1 for score in scores):
+        yield f"topics have the scores {scores}"
+    if call["topic_score"] != (scores[0] if scores else None):
+        yield f"topic_score is {call['topic_score']}, and topics have the scores {scores}"
+    if call["topic"] not in (None, UNSURE, *(topic["topic"] for topic in call["topics"][:1])):
+        yield f"topic is {call['topic']}, which is not the first of topics"
+
+
 def _questions(rows: CallRows) -> Iterator[str]:
     asked = [row for row in rows.sentences if row["question"]]
     for column, of_table in (("turn", rows.turns), ("speaker", rows.speakers)):
@@ -329,6 +351,7 @@ _INVARIANTS: Final[Mapping[str, Callable[[CallRows], Iterator[str]]]] = {
     "turns": _partition,
     "moments": _moments,
     "said": _said,
+    "gist": _gist,
     "questions": _questions,
     "sentiment": _sentiment,
 }

@@ -1,5 +1,6 @@
 """A call as rows of the tables."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from models.speech import Interval
 from pipelines.analytics.call_sentiment import sentiment_by_quarter, sentiment_change, sentiment_of
 from pipelines.analytics.moments import Moment
+from pipelines.analytics.topics import topic_of
 from pipelines.failures import RecordingFailure
 from pipelines.recording import CALL_ID_DIGITS
 from pipelines.settings import PIPELINE_VERSION
@@ -82,7 +84,8 @@ def failure_row(
 
 
 def _call(call: Call) -> Row:
-    given, audio, measures, found = call.recording.metadata, call.audio, call.measures, call.conversation
+    given, audio, measures = call.recording.metadata, call.audio, call.measures
+    found, gist = call.conversation, call.gist
     if given.started_at:
         started_at, source = given.started_at, "metadata"
     elif audio.recorded_at:
@@ -127,7 +130,14 @@ def _call(call: Call) -> Row:
         "first_customer_word_s": found.first_customer_word_s,
         "damage": call.audio.damage.reason if call.audio.damage else "",
         "review_flags": list(call.review_flags),
-        "analysis_notes": dict(call.reading.notes),
+        "topic": None if gist.topics is None else topic_of(gist.topics),
+        "topic_score": gist.topics[0].score if gist.topics else None,
+        "topics": [{"topic": topic.name, "score": topic.score} for topic in gist.topics or ()],
+        "reason": None if gist.reason is None else asdict(gist.reason),
+        "outcome": None if gist.outcome is None else asdict(gist.outcome),
+        "next_steps": [asdict(step) for step in gist.next_steps],
+        "analysis_notes": {**call.reading.notes, **gist.notes},
+        "examples_sha256": gist.examples_sha256,
         "pipeline_version": PIPELINE_VERSION,
         "schema_version": SCHEMA_VERSION,
         "processed_at": datetime.now(UTC),

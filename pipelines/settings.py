@@ -24,11 +24,12 @@ SILENCE_S = 3.0
 class CallSettings:
     """Settings that hold for every recording that its metadata does not set otherwise.
 
-    `language` is an ISO 639-1 code or None to detect it; `speakers` their number or None to find out;
-    `silence_s` the seconds without talk from which on these are non-talk time.
+    None is for what is to be found out: `kind` by what is said, `language`, an ISO 639-1 code, and the number
+    of `speakers` by ear. `silence_s` are the seconds without talk from which on these are
+    non-talk time.
     """
 
-    kind: Kind = "contact_center"
+    kind: Kind | None = None
     language: str | None = None
     speakers: int | None = None
     vocabulary: Vocabulary = field(default_factory=Vocabulary)

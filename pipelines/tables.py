@@ -13,6 +13,7 @@ PARTITION: Final = "call_date"
 QUARTERS: Final = 4
 """Parts of equal time into which a call is cut for `sentiment_by_quarter`."""
 UNKNOWN: Final = "UNKNOWN"
+UNSURE: Final = "unsure"
 
 CHANNEL_MODES: Final = ("mono", "split", "mixed")
 KINDS: Final = ("contact_center", "consultation")
@@ -63,6 +64,9 @@ _DOUBLES = pa.list_(_DOUBLE)
 _FLOATS = pa.list_(pa.float32())
 _STRING_MAP = pa.map_(_STRING, _STRING)
 _DOUBLE_MAP = pa.map_(_STRING, _DOUBLE)
+_TOPICS = pa.list_(pa.struct([("topic", _STRING), ("score", _DOUBLE)]))
+_QUOTE = pa.struct([("turn", _INT), ("sentence", _INT), ("text", _STRING)])
+_QUOTES = pa.list_(_QUOTE)
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _STRETCHES = pa.list_(pa.struct([pa.field("start_s", _DOUBLE), pa.field("end_s", _DOUBLE)]))
 
@@ -194,7 +198,12 @@ CALLS: Final = Table(
         ),
         Column("sample_rate", _INT, "Samples per second and channel of the recording as it came, in Hz."),
         Column("codec", _STRING, "Encoding of the sound, by FFmpeg's name for it."),
-        Column("kind", _STRING, "What sort of conversation it is.", values=KINDS),
+        Column(
+            "kind",
+            _STRING,
+            "What sort of conversation it is: as given by the metadata or the run, else by what is said.",
+            values=KINDS,
+        ),
         Column("language", _STRING, "Language spoken, as an ISO 639-1 code such as `en`."),
         Column(
             "language_confidence",
@@ -274,10 +283,58 @@ CALLS: Final = Table(
             "Reasons for a person to listen to the call, as short names; empty when there is none.",
         ),
         Column(
+            "topic",
+            _STRING,
+            f"What the call is about: the first of `topics` where it leads the next by 0.04 or more, else "
+            f"`{UNSURE}`. Null where topics cannot be told: see `analysis_notes`.",
+            nullable=True,
+        ),
+        Column(
+            "topic_score",
+            _DOUBLE,
+            "Score of the first of `topics`, 0 to 1. Null where there is none.",
+            nullable=True,
+        ),
+        Column(
+            "topics",
+            _TOPICS,
+            "The topics, of those in `data/topics`, that score 0.5 or more, best first, five at most. The "
+            "score is the cosine between the sentence and the example of the topic that are nearest in "
+            "meaning, times a weight of the sentence, up to 1: `reason` weighs most, then what is said early "
+            "and by the customer or patient.",
+        ),
+        Column(
+            "reason",
+            _QUOTE,
+            "Why the call takes place: the sentence of the first third that comes nearest to the examples "
+            "in `data/gist`, as it was said. `turn` joins to `turns`, `sentence` to `sentences`. Null where "
+            "none comes near enough.",
+            nullable=True,
+        ),
+        Column(
+            "outcome",
+            _QUOTE,
+            "How it ended: the sentence of the second half that comes nearest to the examples; fields as of "
+            "`reason`. Null where none comes near enough.",
+            nullable=True,
+        ),
+        Column(
+            "next_steps",
+            _QUOTES,
+            'What somebody is going to do: the sentences that commit or instruct ("I\'ll", "you will", '
+            '"please send") and come near to the examples, in order, five at most; fields as of `reason`.',
+        ),
+        Column(
             "analysis_notes",
             _STRING_MAP,
             "What could not be found out about what was said, and why: name of the column or table to a "
             "sentence. Empty when nothing is lacking.",
+        ),
+        Column(
+            "examples_sha256",
+            _STRING,
+            "SHA-256, in hexadecimal, of the example files by which roles, topics, `reason`, `outcome` and "
+            "`next_steps` were found. It is no part of `settings_sha256`.",
         ),
         Column("profile", _STRING, "Name of the set of models that was used."),
         Column("models", _STRING_MAP, _MODELS),
@@ -389,8 +446,19 @@ SPEAKERS: Final = Table(
             _STRING,
             f"`S1`, `S2`, … in order of first speech, or `{UNKNOWN}` for words that nobody could be given.",
         ),
-        Column("role", _STRING, "Role of the speaker in the conversation.", values=ROLES),
-        Column("role_confidence", _DOUBLE, "Probability of `role`, 0 to 1; 0 where it is `unknown`."),
+        Column(
+            "role",
+            _STRING,
+            "Role of the speaker in the conversation. `ivr`: a menu, announcement or answering machine; "
+            "`other`: a third voice; `unknown`: there is too little to tell by.",
+            values=ROLES,
+        ),
+        Column(
+            "role_confidence",
+            _DOUBLE,
+            "Probability of `role`, 0 to 1: 1 where a channel map gave it, at most 0.99 where it was found "
+            "by what is said and how; 0 where it is `unknown`.",
+        ),
         Column(
             "channel",
             _INT,

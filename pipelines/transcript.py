@@ -121,6 +121,39 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Topic:
+    """A topic and how well what is said fits it, 0…1."""
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A sentence as it was said: its turn, its number in the call, and its text."""
+
+    turn: int
+    sentence: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Gist:
+    """What a call was about: topics, best first, and the sentences that say why, how it ended, and what next.
+
+    `topics` is None where no model could tell. `notes` are as in `Reading`. `examples_sha256` says which
+    example files all of it, and the roles, was found with.
+    """
+
+    topics: tuple[Topic, ...] | None
+    reason: Quote | None
+    outcome: Quote | None
+    next_steps: tuple[Quote, ...]
+    notes: Mapping[str, str]
+    examples_sha256: str
+
+
+@dataclass(frozen=True)
 class Measures:
     """What is measured of a whole call, as the table `calls` defines it; `snr_db` None where it cannot be."""
 
@@ -142,6 +175,7 @@ class Call:
     turns: tuple[Turn, ...]
     speakers: tuple[Speaker, ...]
     reading: Reading
+    gist: Gist
     measures: Measures
     conversation: Conversation
     review_flags: tuple[str, ...]

@@ -29,7 +29,18 @@ from pipelines.measures import measure, review_flags
 from pipelines.recording import Recording
 from pipelines.sources import CallMetadata
 from pipelines.speakers import name_speakers
-from pipelines.transcript import Call, Entity, Reading, Sentence, Speaker, Turn, Word
+from pipelines.transcript import (
+    Call,
+    Entity,
+    Gist,
+    Quote,
+    Reading,
+    Sentence,
+    Speaker,
+    Topic,
+    Turn,
+    Word,
+)
 from pipelines.turns import make_turns
 from pipelines.word_times import settle_times
 
@@ -152,6 +163,7 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
         turns,
         people,
         made_reading(turns),
+        made_gist(turns),
         measures,
         conversation,
         review_flags(measures, language, attributed, damage),
@@ -233,6 +245,15 @@ def made_reading(turns: Sequence[Turn]) -> Reading:
         ),
         tuple((turn.words[0].text,) for turn in turns),
         {"sentiment": "It was made."},
+    )
+
+
+def made_gist(turns: Sequence[Turn]) -> Gist:
+    """A gist by which the first turn is the reason, and the last one what comes next."""
+    quotes = [Quote(number, number, turn.text) for number, turn in enumerate(turns)]
+    topics = (Topic("lost_card", 0.75), Topic("complaint", 0.5))
+    return Gist(
+        topics, quotes[0] if quotes else None, None, tuple(quotes[-1:]), {"outcome": "Made."}, "ab" * 32
     )
 
 

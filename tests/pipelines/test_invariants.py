@@ -31,7 +31,8 @@ def lacking(row: Row, name: str) -> Row:
 def unspaced() -> CallRows:
     rows = with_row("turns", 0, text="v0.v0.v0.v0.")
     whole = {**rows.sentences[0], "text": "v0.v0.v0.v0.", "end_char": 12}
-    return replace(rows, sentences=(whole, *rows.sentences[1:]))
+    quoted = {**rows.call, "reason": {**rows.call["reason"], "text": "v0.v0.v0.v0."}}
+    return replace(rows, call=quoted, sentences=(whole, *rows.sentences[1:]))
 
 
 def asked() -> CallRows:
@@ -39,6 +40,8 @@ def asked() -> CallRows:
     turns = ({**rows.turns[0], "questions": 1}, *rows.turns[1:])
     return replace(rows, turns=turns, speakers=({**rows.speakers[0], "questions": 1}, *rows.speakers[1:]))
 
+
+QUOTE = made_call().call["reason"]
 
 BROKEN = {
     "columns: one lacks": (lambda: replace(made_call(), call=lacking(made_call().call, "codec")), "columns"),
@@ -48,6 +51,21 @@ BROKEN = {
     "values: a mode": (lambda: with_call(channel_mode="stereo"), "values"),
     "values: a source of times": (lambda: with_row("words", 0, timing_source="guess"), "values"),
     "values: a time without zone": (lambda: with_call(processed_at=dt.datetime(2024, 3, 5)), "values"),
+    "gist: a reason that nobody said": (
+        lambda: with_call(reason={"turn": 0, "sentence": 0, "text": "Good morning."}),
+        "gist",
+    ),
+    "gist: an outcome of another turn": (
+        lambda: with_call(outcome={**QUOTE, "turn": 1}),
+        "gist",
+    ),
+    "gist: a next step that is not there": (lambda: with_call(next_steps=[{**QUOTE, "sentence": 9}]), "gist"),
+    "gist: topics out of order": (
+        lambda: with_call(topics=[{"topic": "a", "score": 0.5}, {"topic": "b", "score": 0.75}], topic="a"),
+        "gist",
+    ),
+    "gist: another score than that of the first topic": (lambda: with_call(topic_score=0.5), "gist"),
+    "gist: another topic than the first": (lambda: with_call(topic="complaint"), "gist"),
     "finite: not a number": (lambda: with_call(overlap_s=float("nan")), "finite"),
     "finite: infinite": (lambda: with_call(snr_db=float("inf")), "finite"),
     "confidences: above 1": (lambda: with_row("words", 3, confidence=1.01), "confidences"),
@@ -172,6 +190,9 @@ def test_a_turn_with_words_of_two_speakers_is_refused() -> None:
         pytest.param(with_row("sentences", 0, embedding=[]), id="no embedding"),
         pytest.param(with_row("turns", 0, sentiment=None), id="no sentiment"),
         pytest.param(asked(), id="a question"),
+        pytest.param(with_call(topic="unsure"), id="a topic that is not sure"),
+        pytest.param(with_call(topic=None, topic_score=None, topics=[]), id="no topics"),
+        pytest.param(with_call(outcome=QUOTE, next_steps=[QUOTE, QUOTE]), id="an outcome and next steps"),
         pytest.param(with_call(snr_db=12.5), id="where null is allowed, a value is"),
     ],
 )

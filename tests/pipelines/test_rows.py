@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import given
-from made_calls import calls, made_reading, made_recording, nothing_found, said
+from made_calls import calls, made_gist, made_reading, made_recording, nothing_found, said
 
 from models.speech import Interval, LanguageGuess, Segment
 from pipelines.analytics.moments import Moment, TurnFigures
@@ -46,6 +46,7 @@ def a_call() -> Call:
         turns,
         speakers,
         made_reading(turns),
+        made_gist(turns),
         Measures(4.0, 0.5, 0.25, None),
         nothing_found(turns, speakers),
         ("noisy",),
@@ -59,6 +60,7 @@ def with_people(call: Call, turns: tuple[Turn, ...], speakers: tuple[Speaker, ..
         turns=turns,
         speakers=speakers,
         reading=made_reading(turns),
+        gist=made_gist(turns),
         conversation=nothing_found(turns, speakers),
     )
 
@@ -160,7 +162,14 @@ def test_a_calls_row_counts_and_measures_it() -> None:
         "damage": "",
         "review_flags": ["noisy"],
         "stage_s": {"decode": 0.25},
-        "analysis_notes": {"sentiment": "It was made."},
+        "analysis_notes": {"sentiment": "It was made.", "outcome": "Made."},
+        "topic": "lost_card",
+        "topic_score": 0.75,
+        "topics": [{"topic": "lost_card", "score": 0.75}, {"topic": "complaint", "score": 0.5}],
+        "reason": {"turn": 0, "sentence": 0, "text": "Good morning."},
+        "outcome": None,
+        "next_steps": [{"turn": 1, "sentence": 1, "text": "Hello."}],
+        "examples_sha256": "ab" * 32,
         **PROVENANCE,
     }
     assert {name: row[name] for name in expected} == expected

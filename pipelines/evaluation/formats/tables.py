@@ -41,11 +41,16 @@ def _read(store: Store, call_id: str, name: str) -> Document:
 
 
 def _facts(call: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of `calls`, each entry of its maps, and the share of the call in which people overlap."""
+    """The columns of `calls`, each entry of its maps, and the share of the call in which people overlap.
+
+    Lists of anything but texts are nothing to slice by.
+    """
     facts: dict[str, Any] = {"overlap_share": call["overlap_s"] / max(call["duration_s"], 1e-9)}
     for column, value in call.items():
         if isinstance(value, Mapping):
             facts |= {f"{column}.{key}": entry for key, entry in value.items()}
-        else:
-            facts[column] = ", ".join(value) or "none" if isinstance(value, list) else value
+        elif not isinstance(value, list):
+            facts[column] = value
+        elif all(isinstance(entry, str) for entry in value):
+            facts[column] = ", ".join(value) or "none"
     return facts
