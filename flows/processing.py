@@ -34,6 +34,7 @@ from models.selection import Selection
 from pipelines.failures import RanOutOfMemory, RecordingFailure, WorkerDied
 from pipelines.recording import Recording, identify
 from pipelines.rows import failure_row
+from pipelines.scorecards.cards import Rulebook
 from pipelines.settings import CallSettings, fingerprint
 from pipelines.sources import Source
 from pipelines.store import Store
@@ -53,6 +54,7 @@ class Plan:
     settings: CallSettings
     workers: int
     force: bool
+    rulebook: Rulebook = Rulebook()
 
     @property
     def threads(self) -> int:
@@ -139,7 +141,9 @@ def run(plan: Plan, report: ProgressReport) -> Summary:
     store.sweep()
     settings_sha256 = fingerprint(plan.settings, plan.selection.digests)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-    assignment = Assignment(plan.selection, plan.settings, settings_sha256, plan.store, run_id, plan.threads)
+    assignment = Assignment(
+        plan.selection, plan.settings, settings_sha256, plan.store, run_id, plan.threads, plan.rulebook
+    )
     started, tally = datetime.now(UTC), Tally()
     row = _run_row(plan, assignment, started)
     store.write_run(row)

@@ -13,6 +13,8 @@ from models.selection import Selection
 from pipelines.failures import RecordingFailure, failure_of
 from pipelines.recording import Recording
 from pipelines.rows import failure_row, rows_of
+from pipelines.scorecards.cards import Rulebook
+from pipelines.scorecards.scoring import Scorer
 from pipelines.settings import CallSettings
 from pipelines.store import Store, StoreError
 from pipelines.tables import Row
@@ -31,6 +33,7 @@ class Assignment:
     store: Path
     run_id: str
     threads: int
+    rulebook: Rulebook = Rulebook()
 
     @property
     def provenance(self) -> Row:
@@ -67,6 +70,7 @@ class _Desk:
     events: "SimpleQueue[StageBegun]"
     models: "LoadedModels"
     store: Store
+    scorer: Scorer
 
 
 _desk: _Desk | Exception | None = None
@@ -82,7 +86,7 @@ def begin(assignment: Assignment, events: "SimpleQueue[StageBegun]") -> None:
         from models.loaded import load
 
         models = load(assignment.selection, assignment.threads)
-        _desk = _Desk(assignment, events, models, Store(assignment.store))
+        _desk = _Desk(assignment, events, models, Store(assignment.store), _scorer(assignment, models))
     except Exception as error:
         _desk = error
 
@@ -106,7 +110,7 @@ def work(recording: Recording) -> Outcome:
             lambda stage: desk.events.put(StageBegun(recording.source, stage)),
         )
         duration_s = call.audio.duration
-        desk.store.write_call(rows_of(call, desk.assignment.provenance))
+        desk.store.write_call(desk.scorer.score_rows(rows_of(call, desk.assignment.provenance)))
     except StoreError:
         raise
     except Exception as error:
@@ -117,6 +121,14 @@ def work(recording: Recording) -> Outcome:
             failure_row(recording.source, recording.sha256, failure, known.settings_sha256, known.run_id)
         )
     return Outcome(recording.source, recording.size, duration_s, failure)
+
+
+def _scorer(assignment: Assignment, models: "LoadedModels") -> Scorer:
+    embedder = models.embedder
+    if embedder is None:
+        return Scorer(assignment.rulebook, None)
+    sha256 = assignment.selection.models["sentence_embedding"].sha256
+    return Scorer(assignment.rulebook, embedder.embed, sha256)
 
 
 def _be_quiet() -> None:

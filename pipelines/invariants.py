@@ -9,7 +9,19 @@ from typing import Any, Final
 import pyarrow as pa
 
 from pipelines.failures import RecordingFailure
-from pipelines.tables import CALLS, PARTITION, SPEAKERS, TURNS, UNKNOWN, WORDS, CallRows, Row, Table
+from pipelines.tables import (
+    CALLS,
+    CATEGORIES,
+    PARTITION,
+    SCORES,
+    SPEAKERS,
+    TURNS,
+    UNKNOWN,
+    WORDS,
+    CallRows,
+    Row,
+    Table,
+)
 
 # Times that were rounded on their way may differ by this, in seconds; what is added up, by more.
 _TIME_TOLERANCE: Final = 1e-6
@@ -79,6 +91,8 @@ def check_call(rows: CallRows) -> None:
         (TURNS, rows.turns),
         (WORDS, rows.words),
         (SPEAKERS, rows.speakers),
+        (SCORES, rows.scores),
+        (CATEGORIES, rows.categories),
     ):
         check_rows(table, of_table, source)
     for invariant, broken in _INVARIANTS.items():
@@ -161,6 +175,25 @@ def _speakers(rows: CallRows) -> Iterator[str]:
             yield f"word {word['position']} does not say where its speaker comes from"
 
 
+def _scores(rows: CallRows) -> Iterator[str]:
+    for row in (*rows.scores, *rows.categories):
+        name = row.get("criterion") or row["category"]
+        if row["call_id"] != rows.call["call_id"]:
+            yield f"{name} is of call {row['call_id']!r}"
+        for place in row["evidence"]:
+            if not 0 <= place["start_s"] <= place["end_s"] <= rows.call["duration_s"] + _TIME_TOLERANCE:
+                yield f"evidence of {name} is from {place['start_s']} to {place['end_s']} s"
+            if place["turn"] is not None and not 0 <= place["turn"] < len(rows.turns):
+                yield f"evidence of {name} is in turn {place['turn']}, which is not there"
+    for row in rows.scores:
+        points = {"pass": row["max_points"], "fail": 0.0}.get(row["result"])
+        if row["points"] != points or row["max_points"] < 0:
+            yield f"{row['criterion']} has {row['points']} of {row['max_points']} points for {row['result']}"
+    of_card = [(row["scorecard"], row["criterion"]) for row in rows.scores]
+    if len(set(of_card)) != len(of_card):
+        yield "a criterion is judged twice"
+
+
 def _numbers(rows: CallRows) -> Iterator[str]:
     if [row["position"] for row in rows.words] != list(range(len(rows.words))):
         yield "positions of words are not 0, 1, 2, …"
@@ -207,4 +240,5 @@ _INVARIANTS: Final[Mapping[str, Callable[[CallRows], Iterator[str]]]] = {
     "numbers": _numbers,
     "speakers": _speakers,
     "turns": _partition,
+    "scores": _scores,
 }
