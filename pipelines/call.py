@@ -4,6 +4,7 @@ This is the front door for a reader: every step is named here, in order.
 """
 
 from models.loaded import LoadedModels
+from pipelines.analytics.reading import read
 from pipelines.attribution import attribute
 from pipelines.channels import separate
 from pipelines.cross_talk import without_cross_talk
@@ -48,8 +49,12 @@ def process(
             words = attribute(transcripts, diarization, channels)
             words, people = name_speakers(words, diarization, channels, given.channel_roles)
             turns = make_turns(words)
+        with stage("read"):
+            reading = read(turns, language.code, models.parser, models.sentiment, models.embedder)
         with stage("measure"):
             measures = measure(tracks, activity, diarization, words)
             flags = review_flags(measures, language, words, audio.damage)
     kind = given.kind or settings.kind
-    return Call(recording, kind, audio, channels, language, turns, people, measures, flags, stage.seconds)
+    return Call(
+        recording, kind, audio, channels, language, turns, people, reading, measures, flags, stage.seconds
+    )

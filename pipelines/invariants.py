@@ -8,12 +8,16 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from models.language import EMBEDDING_SIZE
 from pipelines.failures import RecordingFailure
 from pipelines.tables import (
     CALLS,
     CATEGORIES,
+    ENTITIES,
     PARTITION,
+    QUARTERS,
     SCORES,
+    SENTENCES,
     SPEAKERS,
     TURNS,
     UNKNOWN,
@@ -23,9 +27,11 @@ from pipelines.tables import (
     Table,
 )
 
-# Times that were rounded on their way may differ by this, in seconds; what is added up, by more.
+# Times and means that were rounded on their way may differ by this; what is added up, by more.
 _TIME_TOLERANCE: Final = 1e-6
 _SUM_TOLERANCE: Final = 0.05
+# Embeddings are rounded to eleven bits.
+_UNIT_TOLERANCE: Final = 1e-3
 _CALL_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -91,6 +97,8 @@ def check_call(rows: CallRows) -> None:
         (TURNS, rows.turns),
         (WORDS, rows.words),
         (SPEAKERS, rows.speakers),
+        (SENTENCES, rows.sentences),
+        (ENTITIES, rows.entities),
         (SCORES, rows.scores),
         (CATEGORIES, rows.categories),
     ):
@@ -104,8 +112,8 @@ def _identity(rows: CallRows) -> Iterator[str]:
     call_id = rows.call["call_id"]
     if not _CALL_ID.fullmatch(call_id) or not rows.call["source_sha256"].startswith(call_id):
         yield f"call_id is {call_id!r} and source_sha256 {rows.call['source_sha256']!r}"
-    for name, of_table in (("turns", rows.turns), ("words", rows.words), ("speakers", rows.speakers)):
-        for row in of_table:
+    for name in ("turns", "words", "speakers", "sentences", "entities"):
+        for row in getattr(rows, name):
             if row["call_id"] != call_id:
                 yield f"a row of {name} is of call {row['call_id']!r}"
 
@@ -226,6 +234,54 @@ def _partition(rows: CallRows) -> Iterator[str]:
             yield f"{name} is not from {start} to {end} s as its words are"
 
 
+def _said(rows: CallRows) -> Iterator[str]:
+    """Sentences and entities lie in their turns: in its text, in its time, one behind the other."""
+    turns = {row["turn"]: row for row in rows.turns}
+    if [row["sentence"] for row in rows.sentences] != list(range(len(rows.sentences))):
+        yield "numbers of sentences are not 0, 1, 2, …"
+    for name, of_table in (("sentence", rows.sentences), ("entity", rows.entities)):
+        place = (-1, 0)
+        for row in of_table:
+            turn = turns.get(row["turn"])
+            start, end = row["start_char"], row["end_char"]
+            what = f"the {name} {row['text']!r} of turn {row['turn']}"
+            if turn is None:
+                yield f"{what} is of a turn that is not there"
+                return
+            if not 0 <= start < end or turn["text"][start:end] != row["text"]:
+                yield f"{what} is not at {start} to {end} of the turn's text"
+            if (row["turn"], start) < place:
+                yield f"{what} is not behind the one before it"
+            if row["speaker"] != turn["speaker"] or row.get("role", turn["role"]) != turn["role"]:
+                yield f"{what} is another speaker's than the turn"
+            if not turn["start_s"] <= row["start_s"] <= row["end_s"] <= turn["end_s"]:
+                yield f"{what} is from {row['start_s']} to {row['end_s']} s and outside its turn"
+            place = (row["turn"], end)
+    for row in rows.sentences:
+        size, length = len(row["embedding"]), math.hypot(*row["embedding"])
+        if size and not (size == EMBEDDING_SIZE and abs(length - 1) <= _UNIT_TOLERANCE):
+            yield f"the embedding of sentence {row['sentence']} has {size} numbers and length {length}"
+
+
+def _questions(rows: CallRows) -> Iterator[str]:
+    asked = [row for row in rows.sentences if row["question"]]
+    for column, of_table in (("turn", rows.turns), ("speaker", rows.speakers)):
+        for row in of_table:
+            counted = sum(sentence[column] == row[column] for sentence in asked)
+            if row["questions"] != counted:
+                yield f"questions of {column} {row[column]} are {row['questions']}, counted {counted}"
+
+
+def _sentiment(rows: CallRows) -> Iterator[str]:
+    for row in (*rows.turns, *rows.speakers):
+        quarters = row.get("sentiment_by_quarter", [None] * QUARTERS)
+        if len(quarters) != QUARTERS:
+            yield f"sentiment_by_quarter of {row['speaker']} has {len(quarters)} numbers"
+        for value in (row["sentiment"], *quarters):
+            if value is not None and not abs(value) <= 1 + _TIME_TOLERANCE:
+                yield f"sentiment of {row['speaker']} is {value}, not within -1 and 1"
+
+
 def _letters(texts: Sequence[str]) -> str:
     # Some languages put spaces between words and some do not.
     return "".join("".join(texts).split())
@@ -240,5 +296,8 @@ _INVARIANTS: Final[Mapping[str, Callable[[CallRows], Iterator[str]]]] = {
     "numbers": _numbers,
     "speakers": _speakers,
     "turns": _partition,
+    "said": _said,
+    "questions": _questions,
+    "sentiment": _sentiment,
     "scores": _scores,
 }

@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.speech import Interval
+from pipelines.analytics.sentiment import sentiment_by_quarter, sentiment_change, sentiment_of
 from pipelines.failures import RecordingFailure
 from pipelines.recording import CALL_ID_DIGITS
 from pipelines.settings import PIPELINE_VERSION
 from pipelines.speakers import merge
 from pipelines.tables import SCHEMA_VERSION, UNKNOWN, CallRows, Row
-from pipelines.transcript import Call, Speaker, Turn
+from pipelines.transcript import Call, Entity, Sentence, Speaker, Turn
 
 
 def rows_of(call: Call, provenance: Row) -> CallRows:
@@ -19,7 +23,17 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
     turns: list[Row] = []
     for number, turn in enumerate(call.turns):
         role = {"turn": number, "speaker": turn.speaker, "role": roles[turn.speaker]}
-        turns.append({**call_id, **role, **_turn(turn, call.speakers)})
+        said = [sentence for sentence in call.reading.sentences if sentence.turn == number]
+        turns.append(
+            {
+                **call_id,
+                **role,
+                **_turn(turn, call.speakers),
+                "sentiment": sentiment_of(said),
+                "key_phrases": list(call.reading.key_phrases[number]),
+                "questions": sum(sentence.question for sentence in said),
+            }
+        )
         words += [
             {
                 **call_id,
@@ -37,7 +51,12 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
             for position, word in enumerate(turn.words, start=len(words))
         ]
     speakers = [{**call_id, **_speaker(speaker, call)} for speaker in call.speakers]
-    return CallRows({**call_id, **_call(call), **provenance}, turns, words, speakers)
+    sentences = [
+        {**call_id, "sentence": number, "role": roles[sentence.speaker], **_sentence(sentence)}
+        for number, sentence in enumerate(call.reading.sentences)
+    ]
+    entities = [{**call_id, **_entity(entity)} for entity in call.reading.entities]
+    return CallRows({**call_id, **_call(call), **provenance}, turns, words, speakers, sentences, entities)
 
 
 def failure_row(
@@ -94,6 +113,7 @@ def _call(call: Call) -> Row:
         "snr_db": measures.snr_db,
         "damage": call.audio.damage.reason if call.audio.damage else "",
         "review_flags": list(call.review_flags),
+        "analysis_notes": dict(call.reading.notes),
         "pipeline_version": PIPELINE_VERSION,
         "schema_version": SCHEMA_VERSION,
         "processed_at": datetime.now(UTC),
@@ -117,6 +137,8 @@ def _turn(turn: Turn, speakers: tuple[Speaker, ...]) -> Row:
 
 def _speaker(speaker: Speaker, call: Call) -> Row:
     words = [word for word in call.words if word.speaker == speaker.name]
+    said = [sentence for sentence in call.reading.sentences if sentence.speaker == speaker.name]
+    by_quarter = sentiment_by_quarter(said, call.audio.duration)
     return {
         "speaker": speaker.name,
         "role": speaker.role,
@@ -127,7 +149,50 @@ def _speaker(speaker: Speaker, call: Call) -> Row:
         "words": len(words),
         "word_confidence": _mean([word.confidence for word in words]),
         "speaker_confidence": _mean([word.speaker_confidence for word in words]),
+        "sentiment": sentiment_of(said),
+        "sentiment_by_quarter": list(by_quarter),
+        "sentiment_change": sentiment_change(by_quarter),
+        "questions": sum(sentence.question for sentence in said),
     }
+
+
+def _sentence(sentence: Sentence) -> Row:
+    return {
+        "turn": sentence.turn,
+        "speaker": sentence.speaker,
+        "text": sentence.text,
+        "start_char": sentence.start_char,
+        "end_char": sentence.end_char,
+        "start_s": sentence.start,
+        "end_s": sentence.end,
+        "lemmas": list(sentence.lemmas),
+        "question": sentence.question,
+        "embedding": [] if sentence.embedding is None else _rounded(sentence.embedding),
+    }
+
+
+def _entity(entity: Entity) -> Row:
+    return {
+        "turn": entity.turn,
+        "speaker": entity.speaker,
+        "kind": entity.kind,
+        "text": entity.text,
+        "start_char": entity.start_char,
+        "end_char": entity.end_char,
+        "start_s": entity.start,
+        "end_s": entity.end,
+        "score": None,
+        "detector": entity.detector,
+    }
+
+
+def _rounded(embedding: NDArray[np.float32]) -> list[float]:
+    """The embedding with the precision of float16, which changes a similarity by less than 0.0002.
+
+    It stays float32 in the files: Spark reads no other. Rounded, it takes two thirds of the room.
+    """
+    rounded: list[float] = embedding.astype(np.float16).astype(np.float32).tolist()
+    return rounded
 
 
 def _mean(values: list[float]) -> float:

@@ -30,14 +30,16 @@ T = TypeVar("T")
 
 _MARKER: Final = "callfolio-store.json"
 # `calls` is not among them: it is written last and removed first.
-_PARTS: Final = ("words", "turns", "speakers", "scores", "categories")
-# What calls are judged again by is replaced while the call stays; calls of older stores have none.
+_PARTS: Final = ("words", "turns", "speakers", "sentences", "entities", "scores", "categories")
+# These are replaced while the call stays, when it is judged again; calls of older stores have none.
 _JUDGED: Final = ("scores", "categories")
 _ORDER: Final = {
     "calls": "call_date, call_id",
     "turns": "call_date, call_id, turn",
     "words": "call_date, call_id, position",
     "speakers": "call_date, call_id, speaker",
+    "sentences": "call_date, call_id, sentence",
+    "entities": "call_date, call_id, turn, start_char",
     "scores": "call_date, call_id, scorecard, section, criterion",
     "categories": "call_date, call_id, category",
     "failures": "failed_at, source",
@@ -151,14 +153,8 @@ class Store:
         check_call(rows)
         source, call_id, call_date = (rows.call[name] for name in ("source", "call_id", PARTITION))
         call = {name: value for name, value in rows.call.items() if name != PARTITION}
-        contents = {
-            "words": _parquet("words", rows.words, source),
-            "turns": _parquet("turns", rows.turns, source),
-            "speakers": _parquet("speakers", rows.speakers, source),
-            "scores": _parquet("scores", rows.scores, source),
-            "categories": _parquet("categories", rows.categories, source),
-            "calls": _parquet("calls", [call], source),
-        }
+        contents = {name: _parquet(name, getattr(rows, name), source) for name in _PARTS}
+        contents["calls"] = _parquet("calls", [call], source)
         with self._storing(), self._lock(call_id):
             staged: dict[str, Path] = {}
             try:
@@ -312,18 +308,14 @@ class Store:
                     continue
                 before = _stamp(copies[0])
                 date = copies[0].parent.name
-                call, turns, words, speakers = (
-                    _read_rows(self.root / "tables" / name / date / copies[0].name)
-                    for name in ("calls", "turns", "words", "speakers")
-                )
-                scores, categories = (
-                    _read_rows(path) if path.exists() else ()
-                    for path in (self.root / "tables" / name / date / copies[0].name for name in _JUDGED)
-                )
+                [call] = _read_rows(copies[0])
+                paths = {name: self.root / "tables" / name / date / copies[0].name for name in _PARTS}
+                parts = {
+                    name: () if name in _JUDGED and not path.exists() else _read_rows(path)
+                    for name, path in paths.items()
+                }
                 if _stamp(copies[0]) == before:
-                    return CallRows(
-                        {**call[0], PARTITION: _date_in(date)}, turns, words, speakers, scores, categories
-                    )
+                    return CallRows({**call, PARTITION: _date_in(date)}, **parts)
         raise UsageError(f"There is no call {call_id} in the store {self.root}.")
 
     def read_stored(self, call_id: str) -> "StoredCall":
@@ -562,11 +554,24 @@ def _parquet(name: str, rows: Sequence[Row], source: str) -> memoryview:
     # Descriptions, dictionaries and the Arrow schema would make up most of a file as small as that of one
     # call, and most of the time to open it.
     with pq.ParquetWriter(
-        sink, table.schema, compression="zstd", store_schema=False, use_dictionary=len(rows) > _FEW_ROWS
+        sink,
+        table.schema,
+        compression="zstd",
+        store_schema=False,
+        use_dictionary=_repeating(table.schema) if len(rows) > _FEW_ROWS else False,
     ) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({"schema_version": str(SCHEMA_VERSION)})
     return memoryview(sink.getvalue())
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """The columns of a file whose values come again: not the embeddings, which a dictionary makes larger."""
+    return [
+        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in schema
+        if not (pa.types.is_list(field.type) and pa.types.is_floating(field.type.value_type))
+    ]
 
 
 def _read_rows(path: Path) -> Sequence[dict[str, Any]]:

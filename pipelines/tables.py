@@ -10,6 +10,8 @@ import pyarrow as pa
 
 SCHEMA_VERSION: Final = 1
 PARTITION: Final = "call_date"
+QUARTERS: Final = 4
+"""Parts of equal time into which a call is cut for `sentiment_by_quarter`."""
 UNKNOWN: Final = "UNKNOWN"
 
 CHANNEL_MODES: Final = ("mono", "split", "mixed")
@@ -17,6 +19,28 @@ KINDS: Final = ("contact_center", "consultation")
 ROLES: Final = ("agent", "customer", "doctor", "patient", "ivr", "other", "unknown")
 RUN_STATUSES: Final = ("running", "finished", "interrupted", "failed")
 STARTED_AT_SOURCES: Final = ("metadata", "container", "file_modified")
+ENTITY_DETECTORS: Final = ("spacy", "rules")
+ENTITY_KINDS: Final = (
+    "person",
+    "organization",
+    "location",
+    "group",
+    "product",
+    "date",
+    "time",
+    "money",
+    "percent",
+    "quantity",
+    "ordinal",
+    "number",
+    "phone_number",
+    "card_number",
+    "account_number",
+    "national_id",
+    "email",
+    "postal_code",
+    "digits",
+)
 RESULTS: Final = ("pass", "fail", "not_applicable", "needs_person")
 MATCHES: Final = ("matched", "needs_person")
 TIMING_SOURCES: Final = ("cross_attention", "ctc", "interpolated")
@@ -26,6 +50,8 @@ _DOUBLE = pa.float64()
 _INT = pa.int32()
 _STRING = pa.string()
 _STRINGS = pa.list_(_STRING)
+_DOUBLES = pa.list_(_DOUBLE)
+_FLOATS = pa.list_(pa.float32())
 _STRING_MAP = pa.map_(_STRING, _STRING)
 _DOUBLE_MAP = pa.map_(_STRING, _DOUBLE)
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -52,13 +78,16 @@ class CallRows:
     """All rows of one call, as mappings from column to value.
 
     `call` is the row of `calls` and its `call_date`, a `datetime.date`; the rows of the other tables have
-    no `call_date`. `words` are in order of `position`, `turns` in order of `turn`.
+    no `call_date`. `words` are in order of `position`, `turns` in order of `turn`, `sentences` in order of
+    `sentence`, `entities` in order of `turn` and `start_char`.
     """
 
     call: Row
     turns: Sequence[Row]
     words: Sequence[Row]
     speakers: Sequence[Row]
+    sentences: Sequence[Row]
+    entities: Sequence[Row]
     scores: Sequence[Row] = ()
     categories: Sequence[Row] = ()
 
@@ -207,6 +236,12 @@ CALLS: Final = Table(
             _STRINGS,
             "Reasons for a person to listen to the call, as short names; empty when there is none.",
         ),
+        Column(
+            "analysis_notes",
+            _STRING_MAP,
+            "What could not be found out about what was said, and why: name of the column or table to a "
+            "sentence. Empty when nothing is lacking.",
+        ),
         Column("profile", _STRING, "Name of the set of models that was used."),
         Column("models", _STRING_MAP, _MODELS),
         Column("settings_sha256", _STRING, _SETTINGS_SHA256),
@@ -236,6 +271,22 @@ TURNS: Final = Table(
         Column("word_confidence", _DOUBLE, "Mean of the words' `confidence`, 0 to 1."),
         Column("speaker_confidence", _DOUBLE, "Mean of the words' `speaker_confidence`, 0 to 1."),
         Column("overlap_s", _DOUBLE, "Seconds of the turn in which somebody else speaks too."),
+        Column(
+            "sentiment",
+            _DOUBLE,
+            "Sentiment, from -1, negative, to 1, positive: mean of VADER's compound scores of the sentences, "
+            'each with the weight of its words. Words that only answer or fill ("no", "like") are left out '
+            "of what is scored. Null where there is no lexicon for the language, or no word.",
+            nullable=True,
+        ),
+        Column(
+            "key_phrases",
+            _STRINGS,
+            "At most five noun phrases, best first by their C-value in the call (how often they occur, less "
+            "what they owe to longer phrases, times the logarithm of their length), in lower case with the "
+            "noun in the singular. Names of persons, numbers and dates are in `entities` instead.",
+        ),
+        Column("questions", _INT, "Rows of the turn in `sentences` with `question`."),
     ),
 )
 
@@ -305,6 +356,113 @@ SPEAKERS: Final = Table(
             "speaker_confidence",
             _DOUBLE,
             "Mean of the words' `speaker_confidence`, 0 to 1; 0 where there is no word.",
+        ),
+        Column(
+            "sentiment",
+            _DOUBLE,
+            "Sentiment of all that the speaker says, defined as in `turns`. Null where there is no lexicon "
+            "for the language, or no word.",
+            nullable=True,
+        ),
+        Column(
+            "sentiment_by_quarter",
+            _DOUBLES,
+            "Sentiment of the speaker in each quarter of `duration_s`: mean of the scores of the sentences, "
+            "each with the weight of its seconds in that quarter. Four numbers; one of them is null where "
+            "the speaker says nothing in that quarter, all where there is no lexicon for the language.",
+        ),
+        Column(
+            "sentiment_change",
+            _DOUBLE,
+            "`sentiment_by_quarter` of the last quarter that has one minus that of the first. Null when "
+            "fewer than two quarters have one.",
+            nullable=True,
+        ),
+        Column("questions", _INT, "Rows of the speaker in `sentences` with `question`."),
+    ),
+)
+
+SENTENCES: Final = Table(
+    "sentences",
+    "A row for each sentence of each turn.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column("turn", _INT, "The turn that the sentence is in; joins to `turns.turn` of the same call."),
+        Column("sentence", _INT, "Number of the sentence in the call, from 0, in the order of the turns."),
+        Column("speaker", _STRING, "Who speaks; joins to `speakers.speaker` of the same call."),
+        Column("role", _STRING, "Role of the speaker.", values=ROLES),
+        Column("text", _STRING, "The sentence as written, with punctuation and case."),
+        Column("start_char", _INT, "Where `text` begins in the turn's `text`, in characters from 0."),
+        Column(
+            "end_char", _INT, "Where `text` ends in the turn's `text`: the character behind its last one."
+        ),
+        Column("start_s", _DOUBLE, "Start of the first word, in seconds from the start of the call."),
+        Column("end_s", _DOUBLE, "End of the last word to end, in seconds from the start of the call."),
+        Column(
+            "lemmas",
+            _STRINGS,
+            "The words in lower case and without inflection (`be` for `was`), punctuation left out. Words in "
+            "lower case as they are for languages that no model reads: see `calls.analysis_notes`.",
+        ),
+        Column(
+            "question",
+            _BOOL,
+            "Whether it asks something: it ends with a question mark or, in English, has the form of a "
+            'question without one ("can I get", "what is", "isn\'t it").',
+        ),
+        Column(
+            "embedding",
+            _FLOATS,
+            "The meaning as 384 numbers of unit length by all-MiniLM-L6-v2, rounded to 11 significant bits; "
+            "the scalar product of two is their similarity, at most 1. Empty where no model serves the "
+            "language: see `calls.analysis_notes`.",
+        ),
+    ),
+)
+
+ENTITIES: Final = Table(
+    "entities",
+    "A row for each name, number, sum, date or the like that was said. No two of a turn overlap.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column("turn", _INT, "The turn that it is in; joins to `turns.turn` of the same call."),
+        Column("speaker", _STRING, "Who says it; joins to `speakers.speaker` of the same call."),
+        Column(
+            "kind",
+            _STRING,
+            "What it is. `group`: a nationality, religion or party; `quantity`: a number with a unit that is "
+            "not money or time; `number`: a count; `account_number`: also that of a policy, order, case or "
+            "the like; `digits`: a string of four or more digits that is none of the others, such as a PIN "
+            "or the last digits of a card.",
+            values=ENTITY_KINDS,
+        ),
+        Column("text", _STRING, "It as written in the turn's `text`."),
+        Column("start_char", _INT, "Where `text` begins in the turn's `text`, in characters from 0."),
+        Column(
+            "end_char", _INT, "Where `text` ends in the turn's `text`: the character behind its last one."
+        ),
+        Column(
+            "start_s",
+            _DOUBLE,
+            "Start of the first word that it touches, in seconds from the start of the call.",
+        ),
+        Column(
+            "end_s", _DOUBLE, "End of the last word that it touches, in seconds from the start of the call."
+        ),
+        Column(
+            "score",
+            _DOUBLE,
+            "Probability that it is what `kind` says, 0 to 1. Null where the detector gives none, as both of "
+            "the present ones.",
+            nullable=True,
+        ),
+        Column(
+            "detector",
+            _STRING,
+            "What found it: spaCy's model, or rules for how recognisers write numbers, sums and addresses.",
+            values=ENTITY_DETECTORS,
         ),
     ),
 )
@@ -452,7 +610,10 @@ RUNS: Final = Table(
 )
 
 TABLES: Final[Mapping[str, Table]] = MappingProxyType(
-    {table.name: table for table in (CALLS, TURNS, WORDS, SPEAKERS, SCORES, CATEGORIES, FAILURES, RUNS)}
+    {
+        table.name: table
+        for table in (CALLS, TURNS, WORDS, SPEAKERS, SENTENCES, ENTITIES, SCORES, CATEGORIES, FAILURES, RUNS)
+    }
 )
 
 

@@ -6,6 +6,9 @@ Times are seconds from the start of the recording.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.speech import Interval, LanguageGuess
 from pipelines.channels import Channels
 from pipelines.decoding import Audio
@@ -71,6 +74,52 @@ class Speaker:
 
 
 @dataclass(frozen=True)
+class Sentence(Interval):
+    """A sentence of a turn: `text` is the turn's from `start_char` to `end_char`.
+
+    `lemmas` are the words in lower case, inflections taken off where a model knows the language.
+    `sentiment`, -1…1, and `embedding`, shape `(384,)` and of unit length, are None where no model serves the
+    language.
+    """
+
+    turn: int
+    speaker: str
+    text: str
+    start_char: int
+    end_char: int
+    lemmas: tuple[str, ...]
+    question: bool
+    sentiment: float | None
+    embedding: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Entity(Interval):
+    """A name, number, sum or date that was said: `text` is the turn's from `start_char` to `end_char`."""
+
+    turn: int
+    speaker: str
+    kind: str
+    text: str
+    start_char: int
+    end_char: int
+    detector: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the words of a call say; `key_phrases` are those of each turn, best first.
+
+    `notes` say which parts could not be had and why: name of the part to a sentence.
+    """
+
+    sentences: tuple[Sentence, ...]
+    entities: tuple[Entity, ...]
+    key_phrases: tuple[tuple[str, ...], ...]
+    notes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Measures:
     """What is measured of a whole call, as the table `calls` defines it; `snr_db` None where it cannot be."""
 
@@ -91,6 +140,7 @@ class Call:
     language: LanguageGuess
     turns: tuple[Turn, ...]
     speakers: tuple[Speaker, ...]
+    reading: Reading
     measures: Measures
     review_flags: tuple[str, ...]
     stage_s: Mapping[str, float]

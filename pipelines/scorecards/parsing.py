@@ -44,7 +44,7 @@ from pipelines.scorecards.conditions import (
     parts,
 )
 from pipelines.scorecards.document import Document, Entry, Mistake, Mistaken, shown, suggestion
-from pipelines.tables import ROLES, TABLES
+from pipelines.tables import ENTITY_KINDS, ROLES, TABLES
 
 DEFAULT_MEANING: Final = 0.6
 """Cosine similarity from which a sentence has the meaning of an example, where the file does not say.
@@ -513,7 +513,7 @@ class _Parser:
     def _entity(self, node: Node, inside_each: bool) -> Entity:
         document = self.document
         entries = document.mapping(node, "`entity`", ("kind",), ("matching", "by", "within", "at_least"))
-        kinds = document.texts(entries["kind"].value, "`kind`") if "kind" in entries else ()
+        kinds = document.choices(entries["kind"].value, "kind of entity", ENTITY_KINDS) if "kind" in entries else ()
         pattern = document.pattern(entries["matching"].value, "`matching`") if "matching" in entries else ""
         return Entity(
             kinds, pattern, self._by(entries), self._within(entries, inside_each), self._at_least(entries)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoConfig, AutoModel
 
 from models.bundle import models_dir
 from models.catalogue import load_catalogue
@@ -72,8 +73,7 @@ def test_a_model_with_embeddings_of_another_size_is_refused(folder: Path, tmp_pa
     small = {"hidden_size": 24, "num_hidden_layers": 1, "intermediate_size": 24}
     (tmp_path / "config.json").write_text(json.dumps({**config, **small}))
     shutil.copy(folder / "tokenizer.json", tmp_path)
-    from transformers import BertConfig, BertModel
-
-    BertModel(BertConfig.from_json_file(tmp_path / "config.json")).save_pretrained(tmp_path)
+    small_model = AutoModel.from_config(AutoConfig.from_pretrained(tmp_path))  # type: ignore[no-untyped-call]
+    small_model.save_pretrained(tmp_path)
     with pytest.raises(ModelDamaged, match="have 24 numbers and should have 384"):
         Embedder(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
+from models.language import EMBEDDING_SIZE
 from models.speech import (
     SAMPLE_RATE,
     Diarization,
@@ -26,7 +27,7 @@ from pipelines.measures import measure, review_flags
 from pipelines.recording import Recording
 from pipelines.sources import CallMetadata
 from pipelines.speakers import name_speakers
-from pipelines.transcript import Call, Word
+from pipelines.transcript import Call, Entity, Reading, Sentence, Turn, Word
 from pipelines.turns import make_turns
 from pipelines.word_times import settle_times
 
@@ -125,6 +126,7 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
     attributed, people = name_speakers(
         attribute(transcripts, diarization, channels), diarization, channels, roles
     )
+    turns = make_turns(attributed)
     measures = measure(tracks, activity, diarization, attributed)
     damage = draw(st.sampled_from([None, Damage("It ends in the middle", 2.0), Damage("Noise in it", None)]))
     language = LanguageGuess(draw(st.sampled_from(["en", "es"])), draw(confidences))
@@ -143,13 +145,52 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
         ),
         channels,
         language,
-        make_turns(attributed),
+        turns,
         people,
+        made_reading(turns),
         measures,
         review_flags(measures, language, attributed, damage),
         {"decode": 0.5},
     )
     return call, given
+
+
+def made_reading(turns: Sequence[Turn]) -> Reading:
+    """A reading that takes each turn for one sentence, a question, with its first word for an entity."""
+    return Reading(
+        tuple(
+            Sentence(
+                turn.start,
+                turn.end,
+                turn=number,
+                speaker=turn.speaker,
+                text=turn.text,
+                start_char=0,
+                end_char=len(turn.text),
+                lemmas=tuple(word.text.lower() for word in turn.words),
+                question=True,
+                sentiment=0.5 if number % 2 else -0.5,
+                embedding=np.eye(1, EMBEDDING_SIZE, number % EMBEDDING_SIZE, dtype=np.float32)[0],
+            )
+            for number, turn in enumerate(turns)
+        ),
+        tuple(
+            Entity(
+                turn.words[0].start,
+                turn.words[0].end,
+                turn=number,
+                speaker=turn.speaker,
+                kind="person",
+                text=turn.words[0].text,
+                start_char=0,
+                end_char=len(turn.words[0].text),
+                detector="rules",
+            )
+            for number, turn in enumerate(turns)
+        ),
+        tuple((turn.words[0].text,) for turn in turns),
+        {"sentiment": "It was made."},
+    )
 
 
 def made_recording(content: bytes = b"", metadata: CallMetadata = NOTHING_KNOWN) -> Recording:

@@ -55,8 +55,45 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
                 "word_confidence": 0.75,
                 "speaker_confidence": 0.5,
                 "overlap_s": 0.0,
+                "sentiment": 0.25,
+                "key_phrases": ["made phrase"],
+                "questions": 0,
             }
         )
+    sentences = [
+        {
+            "call_id": call_id,
+            "turn": turn["turn"],
+            "sentence": turn["turn"],
+            "speaker": turn["speaker"],
+            "role": turn["role"],
+            "text": turn["text"],
+            "start_char": 0,
+            "end_char": len(turn["text"]),
+            "start_s": turn["start_s"],
+            "end_s": turn["end_s"],
+            "lemmas": [f"v{version}"] * words,
+            "question": False,
+            "embedding": [1.0] + [0.0] * 383,
+        }
+        for turn in taken
+    ]
+    entities = [
+        {
+            "call_id": call_id,
+            "turn": turn["turn"],
+            "speaker": turn["speaker"],
+            "kind": "digits",
+            "text": f"v{version}",
+            "start_char": 0,
+            "end_char": len(f"v{version}"),
+            "start_s": turn["start_s"],
+            "end_s": turn["start_s"] + 0.75,
+            "score": None,
+            "detector": "rules",
+        }
+        for turn in taken
+    ]
     speakers = [
         {
             "call_id": call_id,
@@ -69,6 +106,10 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
             "words": sum(word["speaker"] == speaker for word in spoken),
             "word_confidence": 0.75,
             "speaker_confidence": 0.5,
+            "sentiment": 0.25,
+            "sentiment_by_quarter": [0.25, None, 0.25, 0.5],
+            "sentiment_change": 0.25,
+            "questions": 0,
         }
         for speaker, role in roles.items()
     ]
@@ -102,6 +143,7 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         "snr_db": None,
         "damage": "",
         "review_flags": ["low_confidence"],
+        "analysis_notes": {"sentiment": "Left out."},
         "profile": "tiny",
         "models": {"recogniser": "ab" * 32},
         "settings_sha256": f"settings-{version}",
@@ -111,7 +153,7 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         "processed_at": DAY + dt.timedelta(days=100, seconds=version),
         "stage_s": {"transcribe": 1.5},
     }
-    return CallRows(call, tuple(taken), tuple(spoken), tuple(speakers))
+    return CallRows(call, tuple(taken), tuple(spoken), tuple(speakers), tuple(sentences), tuple(entities))
 
 
 def made_failure(source: str = "calls/a.wav", call_id: str = "", **changes: Any) -> dict[str, Any]:

@@ -28,6 +28,18 @@ def lacking(row: Row, name: str) -> Row:
     return {key: value for key, value in row.items() if key != name}
 
 
+def unspaced() -> CallRows:
+    rows = with_row("turns", 0, text="v0.v0.v0.v0.")
+    whole = {**rows.sentences[0], "text": "v0.v0.v0.v0.", "end_char": 12}
+    return replace(rows, sentences=(whole, *rows.sentences[1:]))
+
+
+def asked() -> CallRows:
+    rows = with_row("sentences", 0, question=True)
+    turns = ({**rows.turns[0], "questions": 1}, *rows.turns[1:])
+    return replace(rows, turns=turns, speakers=({**rows.speakers[0], "questions": 1}, *rows.speakers[1:]))
+
+
 BROKEN = {
     "columns: one lacks": (lambda: replace(made_call(), call=lacking(made_call().call, "codec")), "columns"),
     "columns: one too many": (lambda: with_row("words", 2, mood="glad"), "columns"),
@@ -69,6 +81,34 @@ BROKEN = {
     "turns: another start": (lambda: with_row("turns", 1, start_s=4.6), "turns"),
     "turns: another end": (lambda: with_row("turns", 0, end_s=4.5), "turns"),
     "turns: an empty word": (lambda: with_row("words", 0, word=" "), "turns"),
+    "values: a kind of entity": (lambda: with_row("entities", 0, kind="hobby"), "values"),
+    "identity: a sentence of another call": (
+        lambda: with_row("sentences", 1, call_id="0" * 32),
+        "identity",
+    ),
+    "said: a sentence left out": (lambda: with_row("sentences", 1, sentence=2), "said"),
+    "said: a turn that is not there": (lambda: with_row("entities", 2, turn=3), "said"),
+    "said: another text": (lambda: with_row("sentences", 0, text="v0. v0. v0. v1."), "said"),
+    "said: another place": (lambda: with_row("entities", 0, start_char=1), "said"),
+    "said: nothing at all": (lambda: with_row("entities", 0, text="", end_char=0), "said"),
+    "said: before the one before": (lambda: with_row("entities", 1, turn=0), "said"),
+    "said: by another speaker": (lambda: with_row("entities", 0, speaker="S2"), "said"),
+    "said: in another role": (lambda: with_row("sentences", 0, role="customer"), "said"),
+    "said: after the turn": (lambda: with_row("sentences", 0, end_s=4.5), "said"),
+    "said: short embedding": (lambda: with_row("sentences", 0, embedding=[1.0]), "said"),
+    "said: long embedding": (lambda: with_row("sentences", 0, embedding=[0.1] * 384), "said"),
+    "said: no number": (lambda: with_row("sentences", 0, embedding=[float("nan")] * 384), "said"),
+    "questions: of a turn": (lambda: with_row("turns", 0, questions=1), "questions"),
+    "questions: of a speaker": (lambda: with_row("speakers", 1, questions=1), "questions"),
+    "sentiment: too glad": (lambda: with_row("turns", 0, sentiment=1.5), "sentiment"),
+    "sentiment: of three quarters": (
+        lambda: with_row("speakers", 0, sentiment_by_quarter=[0.0] * 3),
+        "sentiment",
+    ),
+    "sentiment: too sad a quarter": (
+        lambda: with_row("speakers", 0, sentiment_by_quarter=[None, -2.0, None, None]),
+        "sentiment",
+    ),
 }
 
 
@@ -114,7 +154,10 @@ def test_a_turn_with_words_of_two_speakers_is_refused() -> None:
         pytest.param(made_call(), id="as made"),
         pytest.param(made_call(turns=0), id="nobody said a word"),
         pytest.param(made_call(turns=1, words=1), id="one word"),
-        pytest.param(with_row("turns", 0, text="v0.v0.v0.v0."), id="a language without spaces"),
+        pytest.param(unspaced(), id="a language without spaces"),
+        pytest.param(with_row("sentences", 0, embedding=[]), id="no embedding"),
+        pytest.param(with_row("turns", 0, sentiment=None), id="no sentiment"),
+        pytest.param(asked(), id="a question"),
         pytest.param(with_call(snr_db=12.5), id="where null is allowed, a value is"),
     ],
 )
@@ -135,6 +178,8 @@ def test_the_unknown_speaker_does_not_count_as_one() -> None:
             renamed(tuple(rows.turns)),
             renamed(tuple(rows.words)),
             renamed(tuple(rows.speakers)),
+            renamed(tuple(rows.sentences)),
+            renamed(tuple(rows.entities)),
         )
     )
 

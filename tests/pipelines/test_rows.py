@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import given
-from made_calls import calls, made_recording, said
+from made_calls import calls, made_reading, made_recording, said
 
 from models.speech import Interval, LanguageGuess, Segment
 from pipelines.channels import Channels
@@ -44,10 +44,15 @@ def a_call() -> Call:
         LanguageGuess("en", 0.9),
         turns,
         speakers,
+        made_reading(turns),
         Measures(4.0, 0.5, 0.25, None),
         ("noisy",),
         {"decode": 0.25},
     )
+
+
+def with_turns(call: Call, turns: tuple[Turn, ...], speakers: tuple[Speaker, ...]) -> Call:
+    return replace(call, turns=turns, speakers=speakers, reading=made_reading(turns))
 
 
 def test_each_word_has_its_place_its_turn_and_its_speakers_role() -> None:
@@ -92,8 +97,37 @@ def test_a_speaker_has_all_that_is_his() -> None:
         "words": 2,
         "word_confidence": 0.75,
         "speaker_confidence": 0.5,
+        "sentiment": -0.5,
+        "sentiment_by_quarter": [-0.5, -0.5, None, None],
+        "sentiment_change": 0.0,
+        "questions": 1,
     }
     assert (second["talk_s"], second["turns"], second["words"]) == (2.5, 1, 1)
+
+
+def test_a_sentence_has_its_turns_speaker_and_its_embedding_with_eleven_bits() -> None:
+    call = a_call()
+    first, second = call.reading.sentences
+    third = np.full(384, 1 / np.sqrt(384), np.float32)
+    reading = replace(
+        call.reading, sentences=(replace(first, embedding=third), replace(second, embedding=None))
+    )
+    rows = rows_of(replace(call, reading=reading), PROVENANCE).sentences
+    assert [(row["sentence"], row["turn"], row["speaker"], row["role"]) for row in rows] == [
+        (0, 0, "S1", "agent"),
+        (1, 1, "S2", "unknown"),
+    ]
+    assert (rows[0]["text"], rows[0]["lemmas"]) == ("Good morning.", ["good", "morning."])
+    assert rows[0]["embedding"] == [float(np.float16(1 / np.sqrt(384)))] * 384
+    assert rows[1]["embedding"] == []
+
+
+def test_a_turn_has_the_sentiment_of_its_sentences_their_questions_and_its_key_phrases() -> None:
+    rows = rows_of(a_call(), PROVENANCE).turns
+    assert [(row["sentiment"], row["questions"], row["key_phrases"]) for row in rows] == [
+        (-0.5, 1, ["Good"]),
+        (0.5, 1, ["Hello."]),
+    ]
 
 
 def test_a_calls_row_counts_and_measures_it() -> None:
@@ -114,6 +148,7 @@ def test_a_calls_row_counts_and_measures_it() -> None:
         "damage": "",
         "review_flags": ["noisy"],
         "stage_s": {"decode": 0.25},
+        "analysis_notes": {"sentiment": "It was made."},
         **PROVENANCE,
     }
     assert {name: row[name] for name in expected} == expected
@@ -123,13 +158,13 @@ def test_nobody_is_not_counted_among_the_speakers() -> None:
     call = a_call()
     turn = Turn((said(8.0, 9.0, "UNKNOWN", "Mm."),))
     nobody = Speaker("UNKNOWN", "unknown", 0.0, 0, ())
-    rows = rows_of(replace(call, turns=(*call.turns, turn), speakers=(*call.speakers, nobody)), PROVENANCE)
+    rows = rows_of(with_turns(call, (*call.turns, turn), (*call.speakers, nobody)), PROVENANCE)
     assert (rows.call["speaker_count"], len(rows.speakers)) == (2, 3)
     check_call(rows)
 
 
 def test_a_call_without_words_has_rows_that_contradict_nothing() -> None:
-    rows = rows_of(replace(a_call(), turns=(), speakers=()), PROVENANCE)
+    rows = rows_of(with_turns(a_call(), (), ()), PROVENANCE)
     assert (rows.call["word_count"], rows.turns, rows.words, rows.speakers) == (0, [], [], [])
     check_call(rows)
 

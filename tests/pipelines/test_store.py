@@ -31,7 +31,7 @@ from pipelines.store import Store, StoreError
 from pipelines.tables import SCHEMA_VERSION, TABLES, CallRows
 
 HERE = Path(__file__).parent
-OF_CALLS = ("calls", "turns", "words", "speakers")
+OF_CALLS = ("calls", "turns", "words", "speakers", "sentences", "entities")
 A = made_call("a").call["call_id"]
 
 
@@ -338,7 +338,7 @@ def test_rows_that_break_an_invariant_leave_the_store_as_it_was(store: Store) ->
 
 
 def visible(views: duckdb.DuckDBPyConnection) -> list[int]:
-    return [len(views.sql(f"from {name}").fetchall()) for name in ("turns", "words", "speakers")]
+    return [len(views.sql(f"from {name}").fetchall()) for name in OF_CALLS[1:]]
 
 
 def test_a_write_that_dies_at_any_change_to_a_file_shows_no_half_call_and_is_mended(tmp_path: Path) -> None:

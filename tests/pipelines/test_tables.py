@@ -12,12 +12,16 @@ PROMISED = {
     "kind language language_confidence agent_id customer_id queue direction metadata speaker_count "
     "word_count turn_count speech_s silence_s overlap_s uncovered_speech_s snr_db review_flags profile "
     "models settings_sha256 pipeline_version schema_version run_id processed_at stage_s started_at_source "
-    "damage",
+    "damage analysis_notes",
     "turns": "call_id turn speaker role start_s end_s text word_count word_confidence speaker_confidence "
-    "overlap_s",
+    "overlap_s sentiment key_phrases questions",
     "words": "call_id turn position word start_s end_s confidence timing_source speaker role "
     "speaker_confidence speaker_source overlapped",
-    "speakers": "call_id speaker role role_confidence channel talk_s turns words",
+    "speakers": "call_id speaker role role_confidence channel talk_s turns words sentiment "
+    "sentiment_by_quarter sentiment_change questions",
+    "sentences": "call_id turn sentence speaker role text start_char end_char start_s end_s lemmas question "
+    "embedding",
+    "entities": "call_id turn speaker kind text start_char end_char start_s end_s score detector",
     "failures": "call_id source source_sha256 reason message retryable attempts settings_sha256 run_id "
     "failed_at",
     "runs": "run_id started_at finished_at command host pid profile settings settings_sha256 models versions "
@@ -35,6 +39,8 @@ READ_BY_ALL = [
     pa.bool_(),
     pa.timestamp("us", tz="UTC"),
     pa.list_(pa.string()),
+    pa.list_(pa.float64()),
+    pa.list_(pa.float32()),
     pa.map_(pa.string(), pa.string()),
     pa.map_(pa.string(), pa.float64()),
 ]
