@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
@@ -54,7 +54,7 @@ class Plan:
     settings: CallSettings
     workers: int
     force: bool
-    rulebook: Rulebook = Rulebook()
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
     @property
     def threads(self) -> int:

@@ -194,14 +194,14 @@ def report(rescored: "Rescored", rulebook: "Rulebook", seconds: float) -> str:
     """What a new judgement changed, and how the calls stand."""
     lines = [
         f"Judged {rescored.calls} calls by {len(rulebook.scorecards)} scorecards and "
-        f"{len(rulebook.categories)} categories in {seconds:.1f} s; the rows of {rescored.replaced} are others "
-        "than before."
+        f"{len(rulebook.categories)} categories in {seconds:.1f} s; the rows of {rescored.replaced} are not "
+        "what they were."
     ]
     for standing in rescored.standings:
         mean = "no result" if standing.score is None else f"mean score {standing.score:.0%}"
         lines.append(
-            f"{standing.scorecard} {standing.version}: {standing.calls} calls, {mean}, {standing.failed} fail a "
-            f"critical criterion, {standing.to_judge} need a person"
+            f"{standing.scorecard} {standing.version}: {standing.calls} calls, {mean}, "
+            f"{standing.failed} fail a critical criterion, {standing.to_judge} need a person"
         )
     if rescored.categories:
         lines.append("Categories: " + ", ".join(f"{name} {n}" for name, n in rescored.categories.items()))
@@ -239,7 +239,7 @@ def explanation(
             f"{card} {rows[0]['version']}: {'no result' if total is None else f'{total:.0%}'}"
             + (f", failed by {', '.join(failed)} (critical)" if failed else ""),
         ]
-        section = None
+        section = ""
         for row in rows:
             if row["section"] != section:
                 section = row["section"]
@@ -249,7 +249,7 @@ def explanation(
             lines.append(
                 f"    {row['result']:14} {row['criterion']}{mark}{points}, confidence {row['confidence']:.2f}"
             )
-            lines.append(_wrapped(questions.get((card, row["criterion"]), row["criterion"]), 19))
+            lines.append(_wrapped(questions[card, row["criterion"]], 19))
             lines.append(_wrapped(row["reason"], 19))
             lines += [_place(place, 19) for place in row["evidence"]]
     if categories:
@@ -268,11 +268,13 @@ def meaning(rulebook: "Rulebook") -> str:
     lines: list[str] = []
     for card in rulebook.scorecards:
         lines.append(
-            f"{card.path}: scorecard {card.name} {card.version}, {len(card.criteria)} criteria, for {_for(card)}"
+            f"{card.path}: scorecard {card.name} {card.version}, {len(card.criteria)} criteria, "
+            f"for {_for(card)}"
         )
         for name, condition in card.named.items():
             if name not in {criterion.name for criterion in card.criteria}:
                 lines.append(_wrapped(f"{name}: {in_words(condition)}.", 2))
+        told: set[int] = set()
         for section in card.sections:
             lines.append(f"  {section.name}")
             for criterion in section.criteria:
@@ -282,6 +284,9 @@ def meaning(rulebook: "Rulebook") -> str:
                     f"{criterion.question}"
                 )
                 for condition in criterion.applies_if:
+                    if id(condition) in told:  # said of the whole card or section before
+                        continue
+                    told.add(id(condition))
                     lines.append(_wrapped(f"Applies if {in_words(condition)}.", 6))
                 lines.append(_wrapped(f"Passes if {in_words(criterion.pass_if)}.", 6))
     for category in rulebook.categories:

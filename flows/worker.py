@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ class Assignment:
     store: Path
     run_id: str
     threads: int
-    rulebook: Rulebook = Rulebook()
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
     @property
     def provenance(self) -> Row:

@@ -468,13 +468,13 @@ ENTITIES: Final = Table(
 )
 
 _EVIDENCE = (
-    "Where it can be heard, in order: the turn, its seconds, who speaks, the words quoted, and a note on what "
-    "they show. Of what was looked for and not found, the stretches that were searched: `turn` is null and "
-    "`text` empty."
+    "Where it can be heard, in order: the turn, its seconds, who speaks, the words quoted, and a note on "
+    "what they show. Of what was looked for and not found, the stretches that were searched: `turn` is "
+    "null and `text` empty."
 )
 _DOUBT = (
-    "`needs_person` where the transcript, the speakers or the roles are too doubtful at the place that decides, "
-    "or where something that it takes is not known of the call"
+    "`needs_person` where the transcript, the speakers or the roles are too doubtful at the place that "
+    "decides, or where something that it takes is not known of the call"
 )
 
 SCORES: Final = Table(

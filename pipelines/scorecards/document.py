@@ -117,6 +117,8 @@ class Document:
                 line = entries[key.value].key.start_mark.line + 1
                 self.wrong(key, f"{what} has {shown(key.value)} already in line {line}.")
             else:
+                if isinstance(value, ScalarNode) and not value.value and not value.style:
+                    value.start_mark = key.end_mark  # what is left empty stands after its key
                 entries[key.value] = Entry(key, value)
         return entries
 

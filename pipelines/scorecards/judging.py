@@ -31,12 +31,12 @@ from pipelines.scorecards.conversation import Conversation
 from pipelines.scorecards.findings import Evidence, Finding, conjunction, disjunction, negation, unknown
 from pipelines.scorecards.matching import Match, compiled, likeness, matches_of, words_at
 from pipelines.scorecards.wording import (
+    briefly,
     clock,
     compared,
     in_words,
     measured,
     moments_in_words,
-    phrases_in_words,
     where,
     who,
 )
@@ -139,7 +139,7 @@ def _(condition: Each, case: Case) -> Finding:
 @_find.register
 def _(condition: Said, case: Case) -> Finding:
     matches, missing = matches_of(condition.phrases, case)
-    said = phrases_in_words(condition.phrases)
+    said = briefly(condition.phrases)
     if condition.phrases.examples and case.similarity is not None:
         nearest = _nearest(condition, case)
     else:
@@ -246,7 +246,7 @@ def _(condition: Metric, case: Case) -> Finding:
     if condition.aggregate in ("any", "every"):
         holds = bool(meets) if condition.aggregate == "any" else len(meets) == len(known)
         shown = [row for row, value in known if ((row, value) in meets) == (condition.aggregate == "any")]
-        because = f"{measured(condition)} {compared(condition)}: {len(meets)} of {len(known)}"
+        because = f"{measured(condition)} is {compared(condition)}: {len(meets)} of {len(known)}"
         rows_shown = shown if (holds == (condition.aggregate == "any")) else []
     else:
         value = _aggregated([value for _, value in known], condition.aggregate)
@@ -256,7 +256,9 @@ def _(condition: Metric, case: Case) -> Finding:
             if condition.aggregate in ("min", "max", "first", "last")
             else []
         )
-        because = f"{measured(condition)} is {_figure(value)}{'' if holds else ', and not as asked: ' + compared(condition)}"
+        because = f"{measured(condition)} is {_figure(value)}"
+        if not holds:
+            because += f", where {compared(condition)} is asked"
     evidence: tuple[Evidence, ...] = ()
     if column.table == "turns" and rows_shown:
         evidence = tuple(
@@ -490,9 +492,7 @@ def _counted(
     ]
     if len(own) + len(perhaps) >= condition.at_least:
         match = perhaps[0]
-        doubts += (
-            f"“{match.text}” at {clock(match.at.start)} may be by {who(condition.by)}: its speaker is not sure",
-        )
+        doubts += (f"“{match.text}” at {clock(match.at.start)} may be said by {who(condition.by)} after all",)
         confidence = min(confidence, thresholds.speaker)
     note = f"searched{nearest(searched) if nearest and searched.stretches else ''}"
     found = f" only{often}" if own else ""

@@ -50,7 +50,7 @@ def matches_of(phrases: Phrases, case: Case) -> tuple[list[Match], list[str]]:
             pass  # nobody says anything
         else:
             missing.append("the meaning of the sentences is not known (sentences.embedding is empty)")
-    found.sort(key=lambda match: (match.at.start, match.at.end))
+    found.sort(key=lambda match: (match.at.start, -match.at.end))
     distinct: list[Match] = []
     for match in found:
         if (

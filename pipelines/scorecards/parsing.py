@@ -411,7 +411,9 @@ class _Parser:
         optional = ("by", "within", "aggregate", *_OPERATORS)
         entries = self.document.mapping(node, "`metric`", ("of",), optional)
         column = self._column(entries["of"].value) if "of" in entries else None
-        return self._compared(node, entries, column or Column("calls", "duration_s"), inside_each)
+        if column is None:
+            return Metric(Column("calls", "duration_s"), Comparison("at_least", (0.0,)))
+        return self._compared(node, entries, column, inside_each)
 
     def _sentiment(self, node: Node, inside_each: bool) -> Metric:
         optional = ("by", "within", "aggregate", *_OPERATORS)
@@ -422,7 +424,7 @@ class _Parser:
         self, node: Node, entries: Mapping[str, Entry], column: Column, inside_each: bool
     ) -> Metric:
         document = self.document
-        given = [operator for operator in _OPERATORS if operator in entries]
+        given = [operator for key in entries for operator in _OPERATORS if operator == key]
         comparison = Comparison("at_least", (0.0,))
         if len(given) != 1:
             wrong = entries[given[1]].key if given else node
@@ -482,7 +484,7 @@ class _Parser:
             if text:
                 document.wrong(
                     node,
-                    f"{shown(text)} is no metric: it is a column of calls, speakers or turns, such as speakers.talk_s.",
+                    f"{shown(text)} is no metric, which is a column of calls, speakers or turns: speakers.words.",
                 )
             return None
         table, name, key, index = parsed.groups()
@@ -513,7 +515,11 @@ class _Parser:
     def _entity(self, node: Node, inside_each: bool) -> Entity:
         document = self.document
         entries = document.mapping(node, "`entity`", ("kind",), ("matching", "by", "within", "at_least"))
-        kinds = document.choices(entries["kind"].value, "kind of entity", ENTITY_KINDS) if "kind" in entries else ()
+        kinds = (
+            document.choices(entries["kind"].value, "kind of entity", ENTITY_KINDS)
+            if "kind" in entries
+            else ()
+        )
         pattern = document.pattern(entries["matching"].value, "`matching`") if "matching" in entries else ""
         return Entity(
             kinds, pattern, self._by(entries), self._within(entries, inside_each), self._at_least(entries)
@@ -639,7 +645,8 @@ class _Parser:
                 if column.table != "turns":
                     return f"`{column}` is of the whole call"
                 if aggregate != "any":
-                    return f"the {aggregate} of `{column}` has none; with `aggregate: any` each turn that meets it has"
+                    each = "with `aggregate: any` each turn that meets it has"
+                    return f"the {aggregate} of `{column}` has none; {each}"
             case All(conditions) | Any(conditions) | InOrder(conditions):
                 return next((why for each in conditions if (why := self._nowhere(each))), "")
             case Named(name) if name in self.named:

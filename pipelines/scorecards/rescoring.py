@@ -60,7 +60,7 @@ class Rescored:
 
 
 def rescore(
-    store: Store, call_ids: Sequence[str], scorer: Scorer, tell: Callable[[int], None] = lambda done: None
+    store: Store, call_ids: Sequence[str], scorer: Scorer, tell: Callable[[int], None] | None = None
 ) -> Rescored:
     """Judge calls of a store again and replace their rows of `scores` and `categories`.
 
@@ -72,7 +72,8 @@ def rescore(
     done = replaced = 0
     waiting = list(call_ids)
     for _ in range(_PASSES):
-        ids, again = iter(waiting), []
+        ids = iter(waiting)
+        again: list[str] = []
         while batch := list(islice(ids, BATCH)):
             judged: list[tuple[StoredCall, Judgement, Judgement]] = []
             for call_id in batch:
@@ -81,7 +82,8 @@ def rescore(
                 except UsageError:  # gone since it was listed
                     continue
                 judged.append((call, judgement_of(call), scorer.score(conversation_of_stored(call))))
-                tell(done + len(judged))
+                if tell:
+                    tell(done + len(judged))
             others = [Judged(call, new.scores, new.categories) for call, old, new in judged if old != new]
             left_alone = set(store.write_judgements(others))
             again += left_alone

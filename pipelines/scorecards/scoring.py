@@ -15,7 +15,7 @@ from pipelines.scorecards.judging import find
 from pipelines.tables import TABLES, CallRows, Row
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Turns texts into embeddings of unit length, shape `(len(texts), 384)`, as `sentences.embedding` has them."""
+"""Turns texts into embeddings of unit length, shape `(len(texts), 384)`: those of `sentences.embedding`."""
 
 
 @dataclass(frozen=True)

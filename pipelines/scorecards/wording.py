@@ -21,11 +21,11 @@ from pipelines.scorecards.conditions import (
 
 _FEW = 2
 _COMPARED = {
-    "below": "is below",
-    "above": "is above",
-    "at_least": "is at least",
-    "at_most": "is at most",
-    "equals": "is",
+    "below": "below ",
+    "above": "above ",
+    "at_least": "at least ",
+    "at_most": "at most ",
+    "equals": "",
 }
 
 
@@ -33,14 +33,16 @@ def in_words(condition: Condition) -> str:
     """What a condition says, as a clause."""
     match condition:
         case Said():
-            return f"{who(condition.by)} says {phrases_in_words(condition.phrases)}{_often(condition.at_least)}{where(condition.within)}"
+            return f"{who(condition.by)} says {_said(condition)}"
         case Not(Said() as said):
-            return f"{who(said.by)} does not say {phrases_in_words(said.phrases)}{_often(said.at_least)}{where(said.within)}"
+            return f"{who(said.by)} does not say {_said(said)}"
         case Metric():
-            return f"{measured(condition)} {compared(condition)}"
+            return f"{measured(condition)} is {compared(condition)}"
         case Entity():
             matching = f" matching “{condition.pattern}”" if condition.pattern else ""
-            return f"{who(condition.by)} names {_or(condition.kinds)}{matching}{_often(condition.at_least)}{where(condition.within)}"
+            kinds = _or([kind.replace("_", " ") for kind in condition.kinds])
+            times = _often(condition.at_least)
+            return f"{who(condition.by)} names {kinds}{matching}{times}{where(condition.within)}"
         case Moment():
             return (
                 f"there is {moments_in_words(condition)}{_often(condition.at_least)}{where(condition.within)}"
@@ -86,6 +88,15 @@ def phrases_in_words(phrases: Phrases) -> str:
     return _or(ways)
 
 
+def briefly(phrases: Phrases) -> str:
+    """What is to be said, by an example or two: for a reason that a person reads."""
+    if phrases.examples:
+        return f"something like {_few(phrases.examples)}"
+    if phrases.exact:
+        return _few(phrases.exact)
+    return phrases_in_words(phrases)
+
+
 def moments_in_words(condition: Moment) -> str:
     """Which moments are meant."""
     words = _or([kind.replace("_", " ") for kind in condition.kinds])
@@ -116,7 +127,7 @@ def compared(condition: Metric) -> str:
         str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else value
         for value in condition.comparison.values
     ]
-    return f"{_COMPARED[condition.comparison.operator]} {_or(values)}"
+    return f"{_COMPARED[condition.comparison.operator]}{_or(values)}"
 
 
 def where(window: Window) -> str:
@@ -134,6 +145,10 @@ def where(window: Window) -> str:
     if window.during:
         words.append(f"while {in_words(window.during)}")
     return "".join(f" {each}" for each in words)
+
+
+def _said(condition: Said) -> str:
+    return f"{phrases_in_words(condition.phrases)}{_often(condition.at_least)}{where(condition.within)}"
 
 
 def _place(condition: Condition) -> str:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -343,9 +343,7 @@ def test_a_call_that_is_not_there_or_one_of_several_is_told(callfolio: Callfolio
     assert (ended.status, ended.out) == (2, "")
     assert 'There is no call "late_parcel"' in ended.err
     other = made_call("other")
-    store.write_call(
-        type(other)({**other.call, "source": "archive/a.wav"}, other.turns, other.words, other.speakers)
-    )
+    store.write_call(replace(other, call={**other.call, "source": "archive/a.wav"}))
     ended = callfolio("show", "a.wav", "--store", str(store.root))
     assert (ended.status, ended.out) == (2, "")
     assert '"a.wav" may be any of 2 calls' in ended.err
