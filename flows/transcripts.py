@@ -36,12 +36,16 @@ def line_of(turn: Row) -> str:
 
 
 def as_json(rows: CallRows) -> str:
-    """All rows of the call as one JSON object, times in ISO 8601."""
+    """All rows of the call as one JSON object, times in ISO 8601, without the embeddings of sentences."""
     content: dict[str, Any] = {
         "call": rows.call,
         "speakers": list(rows.speakers),
         "turns": list(rows.turns),
         "words": list(rows.words),
+        "sentences": [
+            {name: value for name, value in row.items() if name != "embedding"} for row in rows.sentences
+        ],
+        "entities": list(rows.entities),
     }
     return json.dumps(content, default=str, ensure_ascii=False, indent=2)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.speech import Interval
-from pipelines.analytics.sentiment import sentiment_by_quarter, sentiment_change, sentiment_of
+from pipelines.analytics.call_sentiment import sentiment_by_quarter, sentiment_change, sentiment_of
 from pipelines.failures import RecordingFailure
 from pipelines.recording import CALL_ID_DIGITS
 from pipelines.settings import PIPELINE_VERSION

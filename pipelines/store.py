@@ -558,20 +558,12 @@ def _parquet(name: str, rows: Sequence[Row], source: str) -> memoryview:
         table.schema,
         compression="zstd",
         store_schema=False,
-        use_dictionary=_repeating(table.schema) if len(rows) > _FEW_ROWS else False,
+        # Embeddings have no value twice: a dictionary makes their file a third larger.
+        use_dictionary=len(rows) > _FEW_ROWS and name != "sentences",
     ) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({"schema_version": str(SCHEMA_VERSION)})
     return memoryview(sink.getvalue())
-
-
-def _repeating(schema: pa.Schema) -> list[str]:
-    """The columns of a file whose values come again: not the embeddings, which a dictionary makes larger."""
-    return [
-        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
-        for field in schema
-        if not (pa.types.is_list(field.type) and pa.types.is_floating(field.type.value_type))
-    ]
 
 
 def _read_rows(path: Path) -> Sequence[dict[str, Any]]:

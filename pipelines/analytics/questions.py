@@ -62,11 +62,8 @@ def _wh_question(words: Sequence[Token]) -> bool:
         return False
     for place, word in enumerate(words[1 : _LONGEST_WH + 2], start=1):
         if _is_auxiliary(word):
-            # "When is" asks; "when it is" and "which is" do not.
-            if words[0].text.lower() == "which" and place == 1:
-                return False
-            after = words[place + 1 : place + 2]
-            return place > 1 or not after or after[0].pos != "VERB"
+            # "Which card is it" asks; "which is fine" goes on with what was said.
+            return place > 1 or words[0].text.lower() != "which"
         if word.text.lower() in _SUBJECTS or word.pos in ("VERB", "PUNCT"):
             return False
     return False

@@ -8,10 +8,10 @@ from models.language import ParsedText, Span
 from models.parser import Parser
 from models.sentiment import SentimentModel
 from models.speech import Interval
+from pipelines.analytics.call_sentiment import scored_text
 from pipelines.analytics.entities import find_entities
 from pipelines.analytics.key_phrases import find_key_phrases
 from pipelines.analytics.questions import is_question
-from pipelines.analytics.sentiment import scored_text
 from pipelines.transcript import Entity, Reading, Sentence, Turn
 
 

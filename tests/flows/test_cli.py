@@ -336,6 +336,7 @@ def test_a_call_as_json_has_all_its_rows(callfolio: Callfolio, store: Store) -> 
     shown = json.loads(callfolio("show", "a", "--store", str(store.root), "--format", "json").out)
     assert shown["call"]["source"] == "calls/a.wav"
     assert [len(shown[table]) for table in ("speakers", "turns", "words")] == [2, 3, 12]
+    assert [len(shown[table]) for table in ("sentences", "entities")] == [3, 3]
 
 
 def test_a_call_that_is_not_there_or_one_of_several_is_told(callfolio: Callfolio, store: Store) -> None:
