@@ -484,7 +484,7 @@ class _Parser:
             if text:
                 document.wrong(
                     node,
-                    f"{shown(text)} is no metric, which is a column of calls, speakers or turns: speakers.words.",
+                    f"{shown(text)} is no metric: those are columns of calls, speakers and turns.",
                 )
             return None
         table, name, key, index = parsed.groups()

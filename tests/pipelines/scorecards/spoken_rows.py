@@ -18,18 +18,18 @@ PAUSE_S = 1.0
 Line = tuple[str, str]
 """Who speaks, as a role or as `S1:role`, and the words."""
 
-_MOMENTS = pa.schema(
-    {
-        "call_id": pa.string(),
-        "kind": pa.string(),
-        "start_s": pa.float64(),
-        "end_s": pa.float64(),
-        "speaker": pa.string(),
-        "other_speaker": pa.string(),
-        "turn": pa.int32(),
-        "value": pa.float64(),
-    }
-)
+_TEXT, _NUMBER = pa.string(), pa.float64()
+_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("call_id", _TEXT),
+    ("kind", _TEXT),
+    ("start_s", _NUMBER),
+    ("end_s", _NUMBER),
+    ("speaker", _TEXT),
+    ("other_speaker", _TEXT),
+    ("turn", pa.int32()),
+    ("value", _NUMBER),
+]
+_MOMENTS = pa.schema(_FIELDS)
 _BASE_FORMS = {"cancelled": "cancel", "cancelling": "cancel", "wants": "want", "is": "be", "was": "be"}
 
 

@@ -80,13 +80,15 @@ WRONG_CONDITIONS = {
     ),
     "an unknown name": (
         "refnd",
-        '10:18: "refnd" is no criterion or condition of this file. Expected one of refund, sorry. Did you mean '
+        '10:18: "refnd" is no criterion or condition of this file. Expected one of refund, sorry. Did '
+        "you mean "
         "`refund`?",
     ),
     "an unknown key": ("{said: {exact: a, bye: agent}}", '10:36: `said` has no key "bye". Expected one of '),
     "an unknown role": (
         "{said: {exact: a, by: agnet}}",
-        '10:40: "agnet" is no role. Expected one of agent, customer, doctor, patient, ivr, other, unknown. Did '
+        '10:40: "agnet" is no role. Expected one of agent, customer, doctor, patient, ivr, other, '
+        "unknown. Did "
         "you mean `agent`?",
     ),
     "one of several roles": ("{said: {exact: a, by: [agent, x]}}", '10:48: "x" is no role. Expected one of '),
@@ -149,12 +151,14 @@ WRONG_CONDITIONS = {
     ),
     "a place of an average": (
         "{said: {exact: a, within: {after: {sentiment: {below: 0}}}}}",
-        "10:52: `after` needs something that happens at a time, and the mean of `turns.sentiment` has none; with "
+        "10:52: `after` needs something that happens at a time, and the mean of `turns.sentiment` has "
+        "none; with "
         "`aggregate: any` each turn that meets it has.",
     ),
     "an order of what has no place": (
         "{in_order: [refund, {metric: {of: calls.duration_s, above: 3}}]}",
-        "10:38: an order needs something that happens at a time, and `calls.duration_s` is of the whole call.",
+        "10:38: an order needs something that happens at a time, and `calls.duration_s` is of the whole "
+        "call.",
     ),
     "an unknown column": (
         "{metric: {of: speakers.talk, above: 3}}",
@@ -162,7 +166,7 @@ WRONG_CONDITIONS = {
     ),
     "an unknown table": (
         "{metric: {of: words.confidence, above: 0.3}}",
-        '10:32: "words.confidence" is no metric, which is a column of calls, speakers or turns: speakers.words.',
+        '10:32: "words.confidence" is no metric: those are columns of calls, speakers and turns.',
     ),
     "a map": (
         "{metric: {of: calls.metadata, equals: x}}",
@@ -170,7 +174,8 @@ WRONG_CONDITIONS = {
     ),
     "a list of values": (
         "{metric: {of: speakers.sentiment_by_quarter, above: 0}}",
-        "10:32: `speakers.sentiment_by_quarter` is a list: name an item, as in speakers.sentiment_by_quarter[0], "
+        "10:32: `speakers.sentiment_by_quarter` is a list: name an item, as in "
+        "speakers.sentiment_by_quarter[0], "
         "or [-1] for the last.",
     ),
     "a member of one value": (
@@ -183,7 +188,8 @@ WRONG_CONDITIONS = {
     ),
     "a value that a column never has": (
         "{metric: {of: calls.kind, equals: consult}}",
-        '10:52: "consult" is no kind. Expected one of contact_center, consultation. Did you mean `consultation`?',
+        '10:52: "consult" is no kind. Expected one of contact_center, consultation. Did you mean '
+        "`consultation`?",
     ),
     "no comparison": (
         "{metric: {of: calls.duration_s}}",
@@ -256,7 +262,8 @@ WRONG_CARDS = {
         .replace("version: 1", "vesion: 1"),
         [
             "1:1: a scorecard lacks the key `version`.",
-            '2:1: a scorecard has no key "vesion". Expected one of scorecard, version, sections, title, applies_to, '
+            '2:1: a scorecard has no key "vesion". Expected one of scorecard, version, sections, title, '
+            "applies_to, "
             "applies_if, confidence, threshold, conditions. Did you mean `version`?",
             '9:17: `points` is a number from 0 on, and not "many".',
         ],
@@ -281,7 +288,8 @@ WRONG_CARDS = {
     "a kind of call that there is not": (
         "category: a\nversion: 1\napplies_to: {kind: call_centre}\nwhen: {said: a}\n",
         [
-            '3:20: "call_centre" is no kind. Expected one of contact_center, consultation. Did you mean `contact_center`?'
+            '3:20: "call_centre" is no kind. Expected one of contact_center, consultation. Did you mean '
+            "`contact_center`?"
         ],
     ),
     "a confidence beyond 1": (
@@ -321,6 +329,7 @@ def test_all_files_of_both_folders_are_read_and_others_are_not(tmp_path: Path) -
     (tmp_path / "a.yaml").write_text(CARD.replace("CONDITION", "{said: a}"))
     (tmp_path / "empty").mkdir()
     found = load(tmp_path, tmp_path / "empty")
-    assert [card.name for card in (*found.scorecards, *found.categories)] == ["house", "b"]
+    assert [card.name for card in found.scorecards] == ["house"]
+    assert [category.name for category in found.categories] == ["b"]
     with pytest.raises(UsageError, match=r"There is no folder .*nowhere\."):
         load(tmp_path / "nowhere", tmp_path)
