@@ -575,7 +575,7 @@ def _read_table(path: Path) -> pa.Table:
     """A file as a table, without `call_date`. Raises FileNotFoundError and StoreError."""
     try:
         with pq.ParquetFile(path) as file:
-            return file.read()
+            return file.read(use_threads=False)
     except pa.ArrowInvalid as error:
         raise StoreError(f"{path} is damaged. Delete it and process the recording again.") from error
 

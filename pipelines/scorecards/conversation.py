@@ -1,9 +1,11 @@
 """What judging sees of a call: the rows that a store holds of it, and nothing else."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -148,19 +150,77 @@ class Conversation:
         return texts
 
     @cached_property
-    def spellings(self) -> Sequence[tuple[int, str, Sequence[tuple[int, int, int]]]]:
-        """Each turn's number, its text, and of each word in it: the place in `words`, begin and end."""
-        words = self.column("words", "word")
-        found = []
-        for turn, text in zip(self.column("turns", "turn"), self.column("turns", "text"), strict=True):
+    def text(self) -> str:
+        """The texts of all turns, a line each, so that one search goes through the call."""
+        return "\n".join(text.replace("\n", " ") for text in self.column("turns", "text"))
+
+    @cached_property
+    def _line_starts(self) -> Sequence[int]:
+        """Where the text of each row of `turns` begins in `text`."""
+        lengths = [len(text) + 1 for text in self.column("turns", "text")]
+        return [0, *accumulate(lengths)]
+
+    def words_between(self, start: int, end: int) -> tuple[int, range]:
+        """The turn in which a stretch of `text` begins, and the places in `words` of the words it touches."""
+        row = bisect_right(self._line_starts, start) - 1
+        turn = self.column("turns", "turn")[row]
+        begin = self._line_starts[row]
+        touched = [
+            place
+            for place, first, after in self._spelling(row)
+            if first + begin < end and start < after + begin
+        ]
+        return turn, range(touched[0], touched[-1] + 1) if touched else range(0)
+
+    def _spelling(self, row: int) -> Sequence[tuple[int, int, int]]:
+        """Of each word of a row of `turns`: its place in `words`, its begin and its end in the row's text."""
+        if row not in self._spellings:
+            words, text = self.column("words", "word"), self.column("turns", "text")[row]
             spans, begin = [], 0
-            for place in self.words_of_turn.get(turn, range(0)):
+            for place in self.words_of_turn.get(self.column("turns", "turn")[row], range(0)):
                 at = text.find(words[place], begin)
                 if at >= 0:
                     begin = at + len(words[place])
                     spans.append((place, at, begin))
-            found.append((turn, text, spans))
-        return found
+            self._spellings[row] = spans
+        return self._spellings[row]
+
+    @cached_property
+    def _spellings(self) -> dict[int, Sequence[tuple[int, int, int]]]:
+        return {}
+
+    def words_of(self, roles: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Which words are said by one of the roles; all where no role is given."""
+        return self._said_by("words", roles)
+
+    def sentences_of(self, roles: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Which sentences are said by one of the roles; all where no role is given."""
+        return self._said_by("sentences", roles)
+
+    def _said_by(self, table: str, roles: tuple[str, ...]) -> NDArray[np.bool_]:
+        if (table, roles) not in self._said:
+            speakers = self.speakers(roles)
+            own = [speaker in speakers for speaker in self.column(table, "speaker")]
+            self._said[table, roles] = np.asarray(own, bool)
+        return self._said[table, roles]
+
+    @cached_property
+    def _said(self) -> dict[tuple[str, tuple[str, ...]], NDArray[np.bool_]]:
+        return {}
+
+    @cached_property
+    def sentence_starts(self) -> NDArray[np.float64]:
+        """Where each sentence starts, in seconds."""
+        return np.asarray(self.column("sentences", "start_s"), np.float64)
+
+    @cached_property
+    def lemma_places(self) -> Mapping[str, Sequence[tuple[int, int]]]:
+        """Where each lemma stands: the row in `sentences` and the place in its `lemmas`."""
+        places: dict[str, list[tuple[int, int]]] = {}
+        for row, lemmas in enumerate(self.column("sentences", "lemmas")):
+            for place, lemma in enumerate(lemmas):
+                places.setdefault(lemma, []).append((row, place))
+        return places
 
     @cached_property
     def embeddings(self) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:

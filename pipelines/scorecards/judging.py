@@ -7,6 +7,7 @@ from statistics import fmean, median
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.speech import Interval
 from pipelines.scorecards.case import Case
@@ -427,20 +428,15 @@ def _nearest(condition: Said, case: Case) -> Callable[[Searched], str]:
 
     def note(searched: Searched) -> str:
         assert case.sentence_places is not None
-        conversation = case.conversation
-        _, best = likeness(condition.phrases, case)
-        speakers = conversation.speakers(condition.by)
-        own = [
-            row
-            for row, place in enumerate(case.sentence_places)
-            if conversation.column("sentences", "speaker")[place] in speakers
-            and searched.has(Interval(conversation.column("sentences", "start_s")[place], 0.0))
-        ]
-        if not own:
+        conversation, places = case.conversation, case.sentence_places
+        own = conversation.sentences_of(condition.by) & _inside(searched, conversation.sentence_starts)
+        rows = np.flatnonzero(own[places])
+        if not len(rows):
             return ""
-        row = max(own, key=lambda each: best[each].max())
-        text = conversation.column("sentences", "text")[case.sentence_places[row]]
-        return f"; nearest, {best[row].max():.2f} and below {condition.phrases.threshold:g}: “{text}”"
+        nearest = likeness(condition.phrases, case)[1].max(axis=1)
+        row = rows[nearest[rows].argmax()]
+        text = conversation.column("sentences", "text")[places[row]]
+        return f"; nearest, {nearest[row]:.2f} and below {condition.phrases.threshold:g}: “{text}”"
 
     return note
 
@@ -547,11 +543,7 @@ def _sure_of_absence(searched: Searched, roles: Sequence[str], case: Case) -> tu
     """How sure it is that nothing was missed: by the words of the stretch, and the roles of who says them."""
     conversation, thresholds = case.conversation, case.thresholds
     confidence, doubts = _sure_of_roles(roles, case)
-    speakers = conversation.speakers(roles)
-    own = np.asarray([speaker in speakers for speaker in conversation.column("words", "speaker")], bool)
-    inside = np.zeros(len(own), bool)
-    for stretch in searched.stretches:
-        inside |= (conversation.starts >= stretch.start) & (conversation.starts < stretch.end)
+    own, inside = conversation.words_of(tuple(roles)), _inside(searched, conversation.starts)
     heard = conversation.word_confidence[own & inside]
     if len(heard):
         word = float(heard.mean())
@@ -561,6 +553,14 @@ def _sure_of_absence(searched: Searched, roles: Sequence[str], case: Case) -> tu
                 f"the {len(heard)} words{_in(searched)} were recognised with confidence {word:.2f} only",
             )
     return confidence, doubts
+
+
+def _inside(searched: Searched, starts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of the times are in one of the stretches."""
+    inside = np.zeros(len(starts), bool)
+    for stretch in searched.stretches:
+        inside |= (starts >= stretch.start - _EPSILON) & (starts < max(stretch.end, stretch.start + _EPSILON))
+    return inside
 
 
 def _sure_of_roles(roles: Sequence[str], case: Case) -> tuple[float, tuple[str, ...]]:

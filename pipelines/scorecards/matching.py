@@ -78,26 +78,36 @@ def _exact(phrases: Phrases, conversation: Conversation) -> list[Match]:
 def _patterns(phrases: Phrases, conversation: Conversation) -> list[Match]:
     found = []
     for pattern in phrases.patterns:
-        expression = compiled(pattern)
-        for turn, text, spans in conversation.spellings:
-            for hit in expression.finditer(text):
-                places = [place for place, begin, end in spans if begin < hit.end() and hit.start() < end]
-                if places:
-                    found.append(_match_of(range(places[0], places[-1] + 1), turn, "", conversation))
+        for start, end in _hits(compiled(pattern), conversation):
+            turn, words = conversation.words_between(start, end)
+            if words:
+                found.append(_match_of(words, turn, "", conversation))
+    return found
+
+
+def _hits(expression: re.Pattern[str], conversation: Conversation) -> list[tuple[int, int]]:
+    """Where an expression is found in the call's text, within one turn each."""
+    text = conversation.text
+    hits = [hit.span() for hit in expression.finditer(text)]
+    if not any("\n" in text[start:end] for start, end in hits):
+        return hits
+    # White space in the expression has led from one turn into the next: each by itself then.
+    found, begin = [], 0
+    for line in text.split("\n"):
+        found += [(begin + hit.start(), begin + hit.end()) for hit in expression.finditer(line)]
+        begin += len(line) + 1
     return found
 
 
 def _lemmas(phrases: Phrases, conversation: Conversation) -> list[Match]:
-    found = []
-    wanted = [(phrase, _pieces(phrase)) for phrase in phrases.lemmas]
-    for row, lemmas in enumerate(conversation.column("sentences", "lemmas")):
-        texts = dict(enumerate(lemmas))
-        for phrase, pieces in wanted:
-            begins = [place for place, lemma in texts.items() if lemma == pieces[0][0]]
-            if any(_follow(pieces, first, texts) is not None for first in begins):
-                found.append(_sentence_match(row, f"a form of “{phrase}”", conversation))
-                break
-    return found
+    found: dict[int, Match] = {}
+    for phrase in phrases.lemmas:
+        pieces = _pieces(phrase)
+        for row, place in conversation.lemma_places.get(pieces[0][0], ()):
+            lemmas = conversation.column("sentences", "lemmas")[row]
+            if row not in found and _follow(pieces, place, dict(enumerate(lemmas))) is not None:
+                found[row] = _sentence_match(row, f"a form of “{phrase}”", conversation)
+    return list(found.values())
 
 
 def _meanings(phrases: Phrases, case: Case) -> list[Match]:
@@ -144,8 +154,8 @@ def _follow(pieces: Sequence[Sequence[str]], first: int, texts: Mapping[int, str
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A regular expression of a card, which takes no notice of case."""
-    return re.compile(pattern, re.IGNORECASE)
+    """A regular expression of a card: case aside, `^` and `$` at the ends of a turn."""
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 
 def _match_of(words: range, turn: int, note: str, conversation: Conversation) -> Match:

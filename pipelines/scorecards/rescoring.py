@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from threadpoolctl import threadpool_limits
+
 from models.errors import UsageError
 from pipelines.scorecards.conversation import Conversation
 from pipelines.scorecards.scoring import Judgement, Scorer
@@ -59,6 +61,8 @@ class Rescored:
     categories: Mapping[str, int]
 
 
+# Threads for products as small as these would wait for each other longer than they compute.
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def rescore(
     store: Store, call_ids: Sequence[str], scorer: Scorer, tell: Callable[[int], None] | None = None
 ) -> Rescored:

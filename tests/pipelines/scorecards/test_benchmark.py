@@ -35,12 +35,14 @@ def test_a_thousand_calls_are_judged_again_in_less_than_a_minute(tmp_path: Path)
     repeat_the_call_of(store)
     call_ids = sorted(store.processed())
     scorer = Scorer(load(DATA / "scorecards", DATA / "categories"), embed_by_words)
-    begun = time.monotonic()
+    begun, computed = time.monotonic(), time.process_time()
     rescored = rescore(store, call_ids, scorer)
-    took = time.monotonic() - begun
-    sys.stderr.write(f"\n{CALLS} calls of {len(rows.words)} words judged again in {took:.1f} s\n")
+    took, of_core = time.monotonic() - begun, time.process_time() - computed
+    sys.stderr.write(
+        f"\n{CALLS} calls of {len(rows.words)} words judged again in {took:.1f} s, {of_core:.1f} s of one core\n"
+    )
     assert rescored.replaced == len(call_ids) == CALLS
-    assert took < MOST_S
+    assert of_core < MOST_S  # by the clock on the wall it depends on what else the machine does
 
 
 def repeat_the_call_of(store: Store) -> None:
