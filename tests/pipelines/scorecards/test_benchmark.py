@@ -39,7 +39,8 @@ def test_a_thousand_calls_are_judged_again_in_less_than_a_minute(tmp_path: Path)
     rescored = rescore(store, call_ids, scorer)
     took, of_core = time.monotonic() - begun, time.process_time() - computed
     sys.stderr.write(
-        f"\n{CALLS} calls of {len(rows.words)} words judged again in {took:.1f} s, {of_core:.1f} s of one core\n"
+        f"\n{CALLS} calls of {len(rows.words)} words judged again in {took:.1f} s, "
+        f"{of_core:.1f} s of one core\n"
     )
     assert rescored.replaced == len(call_ids) == CALLS
     assert of_core < MOST_S  # by the clock on the wall it depends on what else the machine does

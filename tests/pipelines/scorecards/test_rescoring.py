@@ -179,7 +179,7 @@ def test_a_reader_never_sees_half_of_what_a_call_is_judged(store: Store) -> None
     for name in ("c", "d"):
         store.write_call(made_call(name))
     statement = "select call_id, list(distinct version), count(*), list(evidence) from scores group by 1"
-    seen = set()
+    seen: set[str] = set()
     with writer(store.root, "judge") as process:
         assert process.stdout is not None
         process.stdout.readline()
