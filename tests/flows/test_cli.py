@@ -427,6 +427,7 @@ def test_models_that_are_whole_are_verified(callfolio: Callfolio) -> None:
         "pyannote-segmentation-3.0",
         "wespeaker-resnet34",
         "vbx-plda",
+        "all-minilm-l6-v2",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from made_calls import NOTHING_KNOWN
 from sample_calls import SAMPLE_CALLS, Processed, SampleCall, lines_of, samples_of, word_error
 
 from models.loaded import LoadedModels
+from models.parser import Parser
+from models.sentiment import SentimentModel
 from models.speech import SAMPLE_RATE, Samples
+from pipelines.analytics.reading import read
 from pipelines.call import process
 from pipelines.failures import LanguageUnsupported, NoSpeech
 from pipelines.invariants import check_call
@@ -23,7 +27,7 @@ from pipelines.tables import TIMING_SOURCES, CallRows
 
 PROVENANCE = {"profile": "tiny", "models": {"m": "ab" * 32}, "settings_sha256": "cd" * 32, "run_id": "run-1"}
 SPLIT = [name for name, call in SAMPLE_CALLS.items() if call.channels]
-STAGES = {"decode", "vad", "transcribe", "diarize", "attribute", "measure"}
+STAGES = {"decode", "vad", "transcribe", "diarize", "attribute", "read", "measure"}
 
 each_call = pytest.mark.parametrize("name", SAMPLE_CALLS)
 
@@ -110,6 +114,28 @@ def test_in_a_split_call_each_channel_has_its_speakers_words_and_role(
         assert word_error(truth.said_by(speaker), " ".join(words)) < 0.35
         assert (row["role"], row["role_confidence"]) == (truth.roles[speaker], 1.0)
     assert {word["speaker_source"] for word in made.words} == {"channel"}
+
+
+@pytest.mark.slow
+def test_what_is_said_in_a_message_is_found_in_text_and_time(processed: Callable[[str], Processed]) -> None:
+    made, truth = rows(processed("voicemail")), SAMPLE_CALLS["voicemail"]
+    assert made.call["analysis_notes"] == {}
+    assert all(len(row["embedding"]) == 384 for row in made.sentences)
+    found = {row["kind"]: row for row in made.entities}
+    assert {"person", "date", "money", "phone_number"} <= set(found)
+    name = [word for word in truth.words if word.word in ("Peter", "Hall")]
+    assert found["person"]["start_s"] == pytest.approx(name[0].start, abs=0.2)
+    assert found["person"]["end_s"] == pytest.approx(name[1].end, abs=0.2)
+
+
+@pytest.mark.slow
+def test_a_call_in_another_language_says_what_it_lacks(processed: Callable[[str], Processed]) -> None:
+    call = processed("factura_duplicada").call
+    spanish = read(call.turns, "es", Parser(), SentimentModel(), None)
+    made = rows_of(replace(call, reading=spanish), PROVENANCE)
+    check_call(made)
+    assert set(made.call["analysis_notes"]) >= {"lemmas", "sentiment", "embedding"}
+    assert {row["sentiment"] for row in made.turns} == {None}
 
 
 def speaker_error(words: list[tuple[float, float, str]], truth: SampleCall) -> float:

@@ -34,6 +34,10 @@ def asks(parser: Parser, sentence: str, language: str = "en") -> bool:
         "Is the card lost.",
         "Um, and are you taking anything for it.",
         "That is high, isn't it.",
+        "Does the pain go anywhere else.",
+        "What happened.",
+        "Okay, any allergies to medication.",
+        "And how about tomorrow.",
     ],
 )
 def test_what_asks_is_a_question(parser: Parser, sentence: str) -> None:
@@ -45,6 +49,9 @@ def test_what_asks_is_a_question(parser: Parser, sentence: str) -> None:
     [
         "Have a nice day.",
         "Do not worry about it.",
+        "Do the same again.",
+        "Any of these is fine.",
+        "Will Smith called.",
         "Will do.",
         "Can do.",
         "What I need is a new card.",
