@@ -161,6 +161,13 @@ _format = click.option(
     type=click.Path(path_type=Path),
     help="TOML file with `hotwords` (a list) and `prompt` (a text).",
 )
+@click.option(
+    "--silence",
+    type=click.FloatRange(0.5),
+    default=3.0,
+    show_default=True,
+    help="Seconds without talk that count as non-talk time.",
+)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--force", is_flag=True, help="Process again what is in the store already.")
 @scorecards_option
@@ -175,6 +182,7 @@ def run(
     speakers: str,
     kind: Any,
     vocabulary: Path | None,
+    silence: float,
     workers: int,
     force: bool,
     scorecards: Path,
@@ -199,7 +207,7 @@ def run(
     rulebook = load(scorecards, categories)
     catalogue = load_catalogue()
     found = find_sources(sources, manifest)
-    settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary))
+    settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary), silence)
     selection = select(
         catalogue, profile or catalogue.default_profile, _replacements(replacements), models_dir()
     )

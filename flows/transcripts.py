@@ -2,12 +2,15 @@
 
 import json
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pipelines.tables import CallRows, Row
 
 _WIDTH = 100
+_QUIET = {"silence": "silence", "hold": "hold", "dead_air_start": "silence", "dead_air_end": "silence"}
+"""The moments that a reader is shown, and what they are called."""
 _DOUBTFUL = 0.5
 """A word or speaker with less confidence is marked with a question mark."""
 
@@ -24,7 +27,21 @@ def as_text(rows: CallRows) -> str:
         head.append(f"Damaged: {call['damage']}")
     if call["review_flags"]:
         head.append(f"For review: {', '.join(call['review_flags'])}")
-    return "\n".join([*head, "", *(line_of(turn) for turn in rows.turns)])
+    return "\n".join([*head, "", *_lines(rows)])
+
+
+def _lines(rows: CallRows) -> Iterator[str]:
+    """The turns, and between them where nobody speaks for long."""
+    quiet = [moment for moment in rows.moments if moment["kind"] in _QUIET]
+    for turn in rows.turns:
+        while quiet and quiet[0]["start_s"] <= turn["start_s"]:
+            yield _quiet_line(quiet.pop(0))
+        yield line_of(turn)
+    yield from map(_quiet_line, quiet)
+
+
+def _quiet_line(moment: Row) -> str:
+    return f"        [{_QUIET[moment['kind']]} {moment['end_s'] - moment['start_s']:.1f} s]"
 
 
 def line_of(turn: Row) -> str:
@@ -42,6 +59,7 @@ def as_json(rows: CallRows) -> str:
         "speakers": list(rows.speakers),
         "turns": list(rows.turns),
         "words": list(rows.words),
+        "moments": list(rows.moments),
         "sentences": [
             {name: value for name, value in row.items() if name != "embedding"} for row in rows.sentences
         ],

@@ -5,6 +5,7 @@ them (Radford et al. 2022, section on long-form transcription; CTranslate2's `al
 language that Whisper knows has word times, without decoding twice.
 """
 
+import re
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from whisperx.audio import log_mel_spectrogram
 from whisperx.vads import Pyannote
 from whisperx.vads.pyannote import Binarize
 
+from models.chunks import cut_at_pauses
 from models.errors import ModelMissing
 from models.speech import (
     SAMPLE_RATE,
@@ -51,6 +53,9 @@ _UNSPACED = {"zh", "ja", "th", "lo", "my", "yue"}
 """Languages that Whisper writes without spaces between words."""
 _CLOSING = set(".,!?:;…—–-)]}”»。，、？！：；")
 """Marks that belong to the word before them even after a space."""
+
+_SPELLED_NUMBER = re.compile(r"(?<![\d-])\d(?:-\d){2,}(?![\d-])")
+"""A number that is said digit by digit, as Whisper often writes one; elsewhere it writes the same as 70023."""
 
 _PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
 
@@ -101,8 +106,7 @@ class Recogniser:
         scores = self._vad({"waveform": Pyannote.preprocess_audio(samples), "sample_rate": SAMPLE_RATE})
         binarize = Binarize(onset=VAD_ONSET, offset=VAD_OFFSET, max_duration=CHUNK_S)
         speech = tuple(Interval(span.start, span.end) for span in binarize(scores).get_timeline())
-        merged = Pyannote.merge_chunks(scores, CHUNK_S, VAD_ONSET, VAD_OFFSET) if speech else []
-        return SpeechActivity(speech, tuple(Interval(chunk["start"], chunk["end"]) for chunk in merged))
+        return SpeechActivity(speech, cut_at_pauses(speech, CHUNK_S, len(samples) / SAMPLE_RATE))
 
     def detect_language(self, samples: Samples, chunks: Sequence[Interval]) -> LanguageGuess:
         """Let several stretches of speech vote, each with the weight of its seconds."""
@@ -202,7 +206,11 @@ def _words(
             )
         else:
             words.append(TimedWord(start, end, text, confidence, "cross_attention"))
-    return tuple(words)
+    return tuple(replace(word, text=_SPELLED_NUMBER.sub(_joined_digits, word.text)) for word in words)
+
+
+def _joined_digits(spelled: re.Match[str]) -> str:
+    return spelled.group().replace("-", "")
 
 
 def _spread(chunks: Sequence[Interval], count: int) -> Sequence[Interval]:

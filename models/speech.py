@@ -3,8 +3,8 @@
 Times are seconds from the start of the samples that the adapter was given.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,17 +81,61 @@ class SpeakerSpan(Interval):
     speaker: str
 
 
+VOICE_FRAME_S = 0.08
+"""Seconds from one frame of a voice to the next."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The sound of a recording as a speaker embedding network sees it, before it is pooled in time.
+
+    `frames`, shape `(frames, channels)`, has one every `VOICE_FRAME_S`. `weight`, shape `(dimension, 2 ×
+    channels)`, and `bias`, shape `(dimension,)`, make an embedding of the mean and deviation of frames.
+    """
+
+    frames: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def embed(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed the frames that `weights`, shape `(frames,)`, in 0…1, picks out; NaN when it picks none.
+
+        They are pooled as by pyannote's StatsPool: weighted mean and unbiased weighted deviation.
+        """
+        [picked] = np.nonzero(weights)
+        frames, weights = self.frames[picked], weights[picked]
+        total = weights.sum()
+        if total <= 1.0:
+            return np.full(len(self.bias), np.nan, np.float32)
+        mean = weights @ frames / total
+        correction = total - (weights**2).sum() / total
+        deviation = np.sqrt(weights @ (frames - mean) ** 2 / max(correction, 1e-8) + 1e-7)
+        pooled = np.concatenate([mean, deviation])
+        return np.asarray(self.weight @ pooled + self.bias, np.float32)
+
+    def embed_intervals(self, intervals: Sequence[Interval]) -> NDArray[np.float32]:
+        """Embed the sound of the intervals together, shape `(dimension,)`; NaN when there is too little."""
+        weights = np.zeros(len(self.frames), np.float32)
+        for interval in intervals:
+            start, end = interval.start / VOICE_FRAME_S, interval.end / VOICE_FRAME_S
+            covered = np.arange(int(start), min(int(np.ceil(end)), len(weights)))
+            share = np.minimum(covered + 1, end) - np.maximum(covered, start)
+            weights[covered] = np.maximum(weights[covered], share)
+        return self.embed(weights)
+
+
 @dataclass(frozen=True)
 class Diarization:
     """Who speaks when.
 
-    `spans` may overlap; of `exclusive` no two do. `embeddings` maps a speaker's label to the mean
-    voice embedding, shape `(dimension,)`.
+    `spans` may overlap; of `exclusive` no two do. `found` speakers were found before more were looked for.
+    `voice` is there where what is said can be embedded.
     """
 
     spans: tuple[SpeakerSpan, ...]
     exclusive: tuple[SpeakerSpan, ...]
-    embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    found: int = 0
+    voice: Voice | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ This is the front door for a reader: every step is named here, in order.
 """
 
 from models.loaded import LoadedModels
+from pipelines.analytics.conversation import analyse_conversation
 from pipelines.analytics.reading import read
 from pipelines.attribution import attribute
 from pipelines.channels import separate
@@ -13,6 +14,7 @@ from pipelines.diarization import diarize_voices, speakers_of
 from pipelines.failures import NoSpeech
 from pipelines.measures import measure, review_flags
 from pipelines.recording import Recording
+from pipelines.resegmentation import resegment
 from pipelines.settings import CallSettings
 from pipelines.speakers import name_speakers
 from pipelines.stages import Hook, Stages
@@ -47,14 +49,30 @@ def process(
         with stage("attribute"):
             diarization = speakers_of(channels, activity, voices.result())
             words = attribute(transcripts, diarization, channels)
+            words, diarization = resegment(words, diarization, speakers)
             words, people = name_speakers(words, diarization, channels, given.channel_roles)
             turns = make_turns(words)
         with stage("read"):
             reading = read(turns, language.code, models.parser, models.sentiment, models.embedder)
+        with stage("converse"):
+            people, conversation = analyse_conversation(
+                turns, people, channels, audio.duration, language.code, settings.silence_s
+            )
         with stage("measure"):
-            measures = measure(tracks, activity, diarization, words)
+            measures = measure(tracks, activity, people, words)
             flags = review_flags(measures, language, words, audio.damage)
     kind = given.kind or settings.kind
     return Call(
-        recording, kind, audio, channels, language, turns, people, reading, measures, flags, stage.seconds
+        recording,
+        kind,
+        audio,
+        channels,
+        language,
+        turns,
+        people,
+        reading,
+        measures,
+        conversation,
+        flags,
+        stage.seconds,
     )

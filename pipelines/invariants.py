@@ -14,6 +14,7 @@ from pipelines.tables import (
     CALLS,
     CATEGORIES,
     ENTITIES,
+    MOMENTS,
     PARTITION,
     QUARTERS,
     SCORES,
@@ -30,6 +31,16 @@ from pipelines.tables import (
 # Times and means that were rounded on their way may differ by this; what is added up, by more.
 _TIME_TOLERANCE: Final = 1e-6
 _SUM_TOLERANCE: Final = 0.05
+_CALL_SECONDS: Final = (
+    "speech_s",
+    "overlap_s",
+    "uncovered_speech_s",
+    "non_talk_s",
+    "hold_s",
+    "music_s",
+    "dead_air_start_s",
+    "dead_air_end_s",
+)
 # Embeddings are rounded to eleven bits.
 _UNIT_TOLERANCE: Final = 1e-3
 _CALL_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -97,6 +108,7 @@ def check_call(rows: CallRows) -> None:
         (TURNS, rows.turns),
         (WORDS, rows.words),
         (SPEAKERS, rows.speakers),
+        (MOMENTS, rows.moments),
         (SENTENCES, rows.sentences),
         (ENTITIES, rows.entities),
         (SCORES, rows.scores),
@@ -112,7 +124,7 @@ def _identity(rows: CallRows) -> Iterator[str]:
     call_id = rows.call["call_id"]
     if not _CALL_ID.fullmatch(call_id) or not rows.call["source_sha256"].startswith(call_id):
         yield f"call_id is {call_id!r} and source_sha256 {rows.call['source_sha256']!r}"
-    for name in ("turns", "words", "speakers", "sentences", "entities"):
+    for name in ("turns", "words", "speakers", "moments", "sentences", "entities"):
         for row in getattr(rows, name):
             if row["call_id"] != call_id:
                 yield f"a row of {name} is of call {row['call_id']!r}"
@@ -145,10 +157,17 @@ def _durations(rows: CallRows) -> Iterator[str]:
     if abs(rows.call["speech_s"] + rows.call["silence_s"] - duration) > _SUM_TOLERANCE:
         yield "speech_s and silence_s do not add up to duration_s"
     measured = [
-        *((f"calls.{name}", rows.call[name]) for name in ("speech_s", "overlap_s", "uncovered_speech_s")),
+        *((f"calls.{name}", rows.call[name]) for name in _CALL_SECONDS),
         *(("turns.overlap_s", turn["overlap_s"]) for turn in rows.turns),
         *(("speakers.talk_s", speaker["talk_s"]) for speaker in rows.speakers),
     ]
+    for speaker in rows.speakers:
+        edges = [at[edge] for at in speaker["talk"] for edge in ("start_s", "end_s")]
+        if (
+            sorted(edges) != edges
+            or abs(sum(edges[1::2]) - sum(edges[::2]) - speaker["talk_s"]) > _SUM_TOLERANCE
+        ):
+            yield f"talk of {speaker['speaker']} is not in order, or not talk_s long"
     for name, value in measured:
         if not 0 <= value <= duration + _SUM_TOLERANCE:
             yield f"{name} is {value}, not within 0 and the {duration} s of the call"
@@ -287,6 +306,41 @@ def _letters(texts: Sequence[str]) -> str:
     return "".join("".join(texts).split())
 
 
+def _moments(rows: CallRows) -> Iterator[str]:
+    duration = rows.call["duration_s"] + _TIME_TOLERANCE
+    known = {row["speaker"] for row in rows.speakers} | {""}
+    for row in rows.moments:
+        name = f"{row['kind']} from {row['start_s']} to {row['end_s']} s"
+        if not 0 <= row["start_s"] <= row["end_s"] <= duration:
+            yield f"{name} is not within the call"
+        if not {row["speaker"], row["other_speaker"]} <= known:
+            yield f"{name} is of {row['speaker']!r} and {row['other_speaker']!r}, who are not in speakers"
+        if row["turn"] is not None and not 0 <= row["turn"] < len(rows.turns):
+            yield f"{name} is of turn {row['turn']}, which is not there"
+    yield from _counted_moments(rows)
+    shares = [row["talk_share"] for row in rows.speakers]
+    if any(shares) and abs(sum(shares) - 1) > _TIME_TOLERANCE:
+        yield f"the talk shares add up to {sum(shares)}"
+
+
+def _counted_moments(rows: CallRows) -> Iterator[str]:
+    for owner, column, kind, counted in (
+        ("speaker", "interruptions", "interruption", rows.speakers),
+        ("other_speaker", "interrupted", "interruption", rows.speakers),
+        ("speaker", "backchannels", "backchannel", rows.speakers),
+    ):
+        for speaker in counted:
+            of_speaker = (row for row in rows.moments if row[owner] == speaker["speaker"])
+            if speaker[column] != sum(row["kind"] == kind for row in of_speaker):
+                yield f"{column} of {speaker['speaker']} is {speaker[column]} and not its moments"
+    if rows.call["interruptions"] != sum(row["kind"] == "interruption" for row in rows.moments):
+        yield f"interruptions is {rows.call['interruptions']} and not its moments"
+    for kind in ("hold", "music"):
+        seconds = sum(row["end_s"] - row["start_s"] for row in rows.moments if row["kind"] == kind)
+        if abs(rows.call[f"{kind}_s"] - seconds) > _SUM_TOLERANCE:
+            yield f"{kind}_s is {rows.call[f'{kind}_s']} and the moments have {seconds} s"
+
+
 _INVARIANTS: Final[Mapping[str, Callable[[CallRows], Iterator[str]]]] = {
     "identity": _identity,
     "date": _date,
@@ -296,6 +350,7 @@ _INVARIANTS: Final[Mapping[str, Callable[[CallRows], Iterator[str]]]] = {
     "numbers": _numbers,
     "speakers": _speakers,
     "turns": _partition,
+    "moments": _moments,
     "said": _said,
     "questions": _questions,
     "sentiment": _sentiment,

@@ -4,11 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.speech import SAMPLE_RATE, Diarization, Interval, LanguageGuess, Samples, SpeechActivity
+from models.speech import (
+    SAMPLE_RATE,
+    Diarization,
+    Interval,
+    LanguageGuess,
+    Samples,
+    SpeakerSpan,
+    SpeechActivity,
+)
 from pipelines.decoding import Damage
 from pipelines.diarization import overlaps
 from pipelines.speakers import merge
-from pipelines.transcript import Measures, Word
+from pipelines.transcript import Measures, Speaker, Word
 
 _WORD_REACH_S = 0.5
 """Speech within this of a word counts as covered: detection and words do not begin at the same instant."""
@@ -30,7 +38,7 @@ LOW_SNR_DB = 10.0
 def measure(
     tracks: Sequence[Samples],
     activity: Sequence[SpeechActivity],
-    diarization: Diarization,
+    people: Sequence[Speaker],
     words: Sequence[Word],
 ) -> Measures:
     """Measure a call; each figure is defined in the table `calls`."""
@@ -38,7 +46,7 @@ def measure(
     reached = merge([Interval(word.start - _WORD_REACH_S, word.end + _WORD_REACH_S) for word in words])
     return Measures(
         speech_s=_seconds(speech),
-        overlap_s=_seconds(overlaps(diarization)),
+        overlap_s=_seconds(overlaps(_talk(people))),
         uncovered_speech_s=max(0.0, _seconds(speech) - _shared(speech, reached)),
         snr_db=_snr_db(tracks, activity),
     )
@@ -59,6 +67,11 @@ def review_flags(
         "noisy": measures.snr_db is not None and measures.snr_db < LOW_SNR_DB,
     }
     return tuple(name for name, holds in reasons.items() if holds)
+
+
+def _talk(people: Sequence[Speaker]) -> Diarization:
+    spans = [SpeakerSpan(span.start, span.end, person.name) for person in people for span in person.talk]
+    return Diarization(tuple(spans), ())
 
 
 def _seconds(intervals: Sequence[Interval]) -> float:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.speech import Interval
 from pipelines.analytics.call_sentiment import sentiment_by_quarter, sentiment_change, sentiment_of
+from pipelines.analytics.moments import Moment
 from pipelines.failures import RecordingFailure
 from pipelines.recording import CALL_ID_DIGITS
 from pipelines.settings import PIPELINE_VERSION
@@ -29,6 +30,7 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
                 **call_id,
                 **role,
                 **_turn(turn, call.speakers),
+                **vars(call.conversation.turns[number]),
                 "sentiment": sentiment_of(said),
                 "key_phrases": list(call.reading.key_phrases[number]),
                 "questions": sum(sentence.question for sentence in said),
@@ -56,7 +58,10 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
         for number, sentence in enumerate(call.reading.sentences)
     ]
     entities = [{**call_id, **_entity(entity)} for entity in call.reading.entities]
-    return CallRows({**call_id, **_call(call), **provenance}, turns, words, speakers, sentences, entities)
+    moments = [{**call_id, **_moment(moment)} for moment in call.conversation.moments]
+    return CallRows(
+        {**call_id, **_call(call), **provenance}, turns, words, speakers, moments, sentences, entities
+    )
 
 
 def failure_row(
@@ -77,7 +82,7 @@ def failure_row(
 
 
 def _call(call: Call) -> Row:
-    given, audio, measures = call.recording.metadata, call.audio, call.measures
+    given, audio, measures, found = call.recording.metadata, call.audio, call.measures, call.conversation
     if given.started_at:
         started_at, source = given.started_at, "metadata"
     elif audio.recorded_at:
@@ -111,6 +116,15 @@ def _call(call: Call) -> Row:
         "overlap_s": measures.overlap_s,
         "uncovered_speech_s": measures.uncovered_speech_s,
         "snr_db": measures.snr_db,
+        "non_talk_s": found.non_talk_s,
+        "hold_s": found.hold_s,
+        "music_s": found.music_s,
+        "dead_air_start_s": found.dead_air_start_s,
+        "dead_air_end_s": found.dead_air_end_s,
+        "interruptions": found.interruptions,
+        "overlap_share": found.overlap_share,
+        "first_agent_word_s": found.first_agent_word_s,
+        "first_customer_word_s": found.first_customer_word_s,
         "damage": call.audio.damage.reason if call.audio.damage else "",
         "review_flags": list(call.review_flags),
         "analysis_notes": dict(call.reading.notes),
@@ -137,6 +151,7 @@ def _turn(turn: Turn, speakers: tuple[Speaker, ...]) -> Row:
 
 def _speaker(speaker: Speaker, call: Call) -> Row:
     words = [word for word in call.words if word.speaker == speaker.name]
+    figures = call.conversation.speakers[speaker.name]
     said = [sentence for sentence in call.reading.sentences if sentence.speaker == speaker.name]
     by_quarter = sentiment_by_quarter(said, call.audio.duration)
     return {
@@ -145,14 +160,29 @@ def _speaker(speaker: Speaker, call: Call) -> Row:
         "role_confidence": speaker.role_confidence,
         "channel": speaker.channel,
         "talk_s": sum(interval.duration for interval in speaker.talk),
+        "talk": [{"start_s": talk.start, "end_s": talk.end} for talk in speaker.talk],
         "turns": sum(turn.speaker == speaker.name for turn in call.turns),
         "words": len(words),
         "word_confidence": _mean([word.confidence for word in words]),
         "speaker_confidence": _mean([word.speaker_confidence for word in words]),
+        **vars(figures),
+        "loudness_by_second": list(figures.loudness_by_second),
         "sentiment": sentiment_of(said),
         "sentiment_by_quarter": list(by_quarter),
         "sentiment_change": sentiment_change(by_quarter),
         "questions": sum(sentence.question for sentence in said),
+    }
+
+
+def _moment(moment: Moment) -> Row:
+    return {
+        "kind": moment.kind,
+        "start_s": moment.start,
+        "end_s": moment.end,
+        "speaker": moment.speaker,
+        "other_speaker": moment.other_speaker,
+        "turn": moment.turn,
+        "value": moment.value,
     }
 
 

@@ -16,18 +16,23 @@ Kind = Literal["contact_center", "consultation"]
 
 PIPELINE_VERSION = version("callfolio")
 
+SILENCE_S = 3.0
+"""The shortest stretch without talk that counts as non-talk time, where nothing else is set."""
+
 
 @dataclass(frozen=True)
 class CallSettings:
     """Settings that hold for every recording that its metadata does not set otherwise.
 
-    `language` is an ISO 639-1 code or None to detect it; `speakers` their number or None to find out.
+    `language` is an ISO 639-1 code or None to detect it; `speakers` their number or None to find out;
+    `silence_s` the seconds without talk from which on these are non-talk time.
     """
 
     kind: Kind = "contact_center"
     language: str | None = None
     speakers: int | None = None
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    silence_s: float = SILENCE_S
 
     def as_json(self) -> str:
         """The settings as a JSON object, keys in order."""

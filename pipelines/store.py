@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 _MARKER: Final = "callfolio-store.json"
 # `calls` is not among them: it is written last and removed first.
-_PARTS: Final = ("words", "turns", "speakers", "sentences", "entities", "scores", "categories")
+_PARTS: Final = ("words", "turns", "speakers", "moments", "sentences", "entities", "scores", "categories")
 # These are replaced while the call stays, when it is judged again; calls of older stores have none.
 _JUDGED: Final = ("scores", "categories")
 _ORDER: Final = {
@@ -38,6 +38,7 @@ _ORDER: Final = {
     "turns": "call_date, call_id, turn",
     "words": "call_date, call_id, position",
     "speakers": "call_date, call_id, speaker",
+    "moments": "call_date, call_id, start_s, end_s, kind, speaker",
     "sentences": "call_date, call_id, sentence",
     "entities": "call_date, call_id, turn, start_char",
     "scores": "call_date, call_id, scorecard, section, criterion",

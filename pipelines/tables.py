@@ -16,6 +16,17 @@ UNKNOWN: Final = "UNKNOWN"
 
 CHANNEL_MODES: Final = ("mono", "split", "mixed")
 KINDS: Final = ("contact_center", "consultation")
+MOMENT_KINDS: Final = (
+    "silence",
+    "hold",
+    "music",
+    "interruption",
+    "backchannel",
+    "overlap",
+    "monologue",
+    "dead_air_start",
+    "dead_air_end",
+)
 ROLES: Final = ("agent", "customer", "doctor", "patient", "ivr", "other", "unknown")
 RUN_STATUSES: Final = ("running", "finished", "interrupted", "failed")
 STARTED_AT_SOURCES: Final = ("metadata", "container", "file_modified")
@@ -68,6 +79,7 @@ _EVIDENCE_TYPE = pa.list_(
         ]
     )
 )
+_STRETCHES = pa.list_(pa.struct([pa.field("start_s", _DOUBLE), pa.field("end_s", _DOUBLE)]))
 
 
 Row = Mapping[str, Any]
@@ -86,6 +98,7 @@ class CallRows:
     turns: Sequence[Row]
     words: Sequence[Row]
     speakers: Sequence[Row]
+    moments: Sequence[Row]
     sentences: Sequence[Row]
     entities: Sequence[Row]
     scores: Sequence[Row] = ()
@@ -155,6 +168,15 @@ _SETTINGS_SHA256 = (
     "A recording is processed again when it is no longer that of the present settings and models."
 )
 _MODELS = "The models used: name to SHA-256 of its files."
+_LOUDNESS = (
+    "Level of the speaker's talk in dBFS as AES17 defines it (root mean square; a sine wave that just "
+    "reaches full scale has 0). Measured on the speaker's own channel, or, where there is none, where "
+    "nobody else speaks. Null where that is less than 0.1 s"
+)
+_FILLERS = (
+    'They are the words of a list by language: English "uh", "um", "uhm", "er", "erm". Whisper leaves out '
+    "many of them, so that this is the least there were. Null in a language without a list."
+)
 
 CALLS: Final = Table(
     "calls",
@@ -212,7 +234,9 @@ CALLS: Final = Table(
             "Seconds in which at least one person speaks, as voice activity detection hears it.",
         ),
         Column("silence_s", _DOUBLE, "Seconds in which nobody speaks: `duration_s` minus `speech_s`."),
-        Column("overlap_s", _DOUBLE, "Seconds in which two or more people speak at once."),
+        Column(
+            "overlap_s", _DOUBLE, "Seconds in which two or more people speak at once (see `speakers.talk_s`)."
+        ),
         Column(
             "uncovered_speech_s",
             _DOUBLE,
@@ -224,6 +248,36 @@ CALLS: Final = Table(
             _DOUBLE,
             "Loudness of speech over that of the pauses, in dB (ratio of mean powers). Null when it cannot "
             "be measured because the call has no pause, or pauses of digital silence.",
+            nullable=True,
+        ),
+        Column(
+            "non_talk_s",
+            _DOUBLE,
+            "Seconds in which nobody speaks, added up over all stretches of at least 3 s, or of what "
+            "`--silence` says: the moments `silence`, `hold`, `dead_air_start` and `dead_air_end`.",
+        ),
+        Column("hold_s", _DOUBLE, "Seconds on hold: all moments `hold` added up."),
+        Column("music_s", _DOUBLE, "Seconds in which music or a tone plays: all moments `music` added up."),
+        Column("dead_air_start_s", _DOUBLE, "Seconds before anybody first speaks."),
+        Column("dead_air_end_s", _DOUBLE, "Seconds after everybody has spoken for the last time."),
+        Column("interruptions", _INT, "Moments `interruption` of the call."),
+        Column(
+            "overlap_share",
+            _DOUBLE,
+            "`overlap_s` as a share of the seconds in which anybody speaks, 0 to 1; 0 where nobody does.",
+        ),
+        Column(
+            "first_agent_word_s",
+            _DOUBLE,
+            "Start of the first word of an agent or doctor, in seconds from the start of the call. Null "
+            "where no speaker has that role.",
+            nullable=True,
+        ),
+        Column(
+            "first_customer_word_s",
+            _DOUBLE,
+            "Start of the first word of a customer or patient, in seconds from the start of the call. Null "
+            "where no speaker has that role.",
             nullable=True,
         ),
         Column(
@@ -272,6 +326,24 @@ TURNS: Final = Table(
         Column("speaker_confidence", _DOUBLE, "Mean of the words' `speaker_confidence`, 0 to 1."),
         Column("overlap_s", _DOUBLE, "Seconds of the turn in which somebody else speaks too."),
         Column(
+            "words_per_minute",
+            _DOUBLE,
+            "Speech rate: the turn's words over the minutes of it in which its speaker speaks. Null where "
+            "that is less than half a second.",
+            nullable=True,
+        ),
+        Column("loudness_dbfs", _DOUBLE, f"{_LOUDNESS} of the turn.", nullable=True),
+        Column("fillers", _INT, f"Filled pauses of the turn. {_FILLERS}", nullable=True),
+        Column(
+            "response_s",
+            _DOUBLE,
+            "Response time: the floor transfer offset (Heldner and Edlund 2010), seconds from the end of "
+            "the other speaker's turn to the speaker's own talk; negative where they overlap. Backchannels "
+            "are neither waited for nor responses. Null where the speaker does not take the turn from "
+            "another, or does so after a hold.",
+            nullable=True,
+        ),
+        Column(
             "sentiment",
             _DOUBLE,
             "Sentiment, from -1, negative, to 1, positive: mean of VADER's compound scores of the sentences, "
@@ -315,9 +387,9 @@ WORDS: Final = Table(
         Column(
             "speaker_source",
             _STRING,
-            "How the speaker was found: `diarization` where the diarization has one speaking at the word, "
-            "`channel` where the channel is the speaker, `nearest` where it is the nearest speech, or "
-            "another short name.",
+            "How the speaker was found: `voice` where the voice of the utterance decided, `channel` where "
+            "the channel is the speaker, `diarization` where the diarization has one speaking at the word, "
+            "`nearest` where it is the nearest speech, `none` where there is no speech to go by.",
         ),
         Column("overlapped", _BOOL, "Whether somebody else speaks during the word."),
     ),
@@ -344,8 +416,15 @@ SPEAKERS: Final = Table(
         Column(
             "talk_s",
             _DOUBLE,
-            "Seconds in which the speaker speaks, pauses left out. Where two speak at once, the time counts "
-            "for both.",
+            "Talk time: seconds in which the speaker speaks, pauses of more than 0.2 s left out. Voice "
+            "activity detection or diarization tells that somebody speaks, the sound itself from when to "
+            "when. Where two speak at once, the time counts for both.",
+        ),
+        Column(
+            "talk",
+            _STRETCHES,
+            "The stretches in which the speaker speaks, in order and without overlap, in seconds from the "
+            "start of the call.",
         ),
         Column("turns", _INT, "Rows of the speaker in `turns`."),
         Column("words", _INT, "Rows of the speaker in `words`."),
@@ -356,6 +435,80 @@ SPEAKERS: Final = Table(
             "speaker_confidence",
             _DOUBLE,
             "Mean of the words' `speaker_confidence`, 0 to 1; 0 where there is no word.",
+        ),
+        Column(
+            "talk_share",
+            _DOUBLE,
+            "`talk_s` as a share of the `talk_s` of all the call's speakers, 0 to 1; 0 where nobody speaks.",
+        ),
+        Column(
+            "longest_turn_s",
+            _DOUBLE,
+            "Seconds from start to end of the speaker's longest row in `turns`; 0 without one.",
+        ),
+        Column(
+            "mean_turn_s",
+            _DOUBLE,
+            "Mean seconds from start to end of the speaker's rows in `turns`; 0 without one.",
+        ),
+        Column(
+            "longest_monologue_s",
+            _DOUBLE,
+            "Seconds of the speaker's longest stretch without another taking a turn and without non-talk "
+            "time (`calls.non_talk_s`). Backchannels do not end it. 0 where there is none.",
+        ),
+        Column("interruptions", _INT, "Moments `interruption` in which the speaker interrupts."),
+        Column(
+            "interruption_s", _DOUBLE, "Seconds for which the speaker talks over those whom they interrupt."
+        ),
+        Column("interrupted", _INT, "Moments `interruption` in which the speaker is interrupted."),
+        Column("backchannels", _INT, "Moments `backchannel` of the speaker."),
+        Column("overlap_s", _DOUBLE, "Seconds in which the speaker speaks and somebody else speaks too."),
+        Column(
+            "response_median_s",
+            _DOUBLE,
+            "Median of the speaker's `turns.response_s`, in seconds. Null where there is none.",
+            nullable=True,
+        ),
+        Column(
+            "response_p90_s",
+            _DOUBLE,
+            "90th percentile of the speaker's `turns.response_s`, in seconds, interpolated linearly. Null "
+            "where there is none.",
+            nullable=True,
+        ),
+        Column(
+            "words_per_minute",
+            _DOUBLE,
+            "Speech rate: `words` over the minutes of `talk_s`. Null where `talk_s` is less than half a "
+            "second.",
+            nullable=True,
+        ),
+        Column("fillers", _INT, f"Filled pauses of the speaker. {_FILLERS}", nullable=True),
+        Column(
+            "filler_rate",
+            _DOUBLE,
+            "`fillers` for every 100 words. Null where there is no word or `fillers` is null.",
+            nullable=True,
+        ),
+        Column(
+            "first_word_s",
+            _DOUBLE,
+            "Start of the speaker's first word, in seconds from the start of the call. Null without a word.",
+            nullable=True,
+        ),
+        Column("loudness_dbfs", _DOUBLE, f"{_LOUDNESS} of the call.", nullable=True),
+        Column(
+            "loudness_by_second",
+            _DOUBLES,
+            "`loudness_dbfs` of each second of the call, the first one's first; an element is null where the "
+            "speaker speaks for less than 0.1 s of that second.",
+        ),
+        Column(
+            "clipped_share",
+            _DOUBLE,
+            "Share of the samples of the speaker's talk that are clipped, 0 to 1: in runs of three or more "
+            "at 0.98 of full scale or above.",
         ),
         Column(
             "sentiment",
@@ -417,6 +570,59 @@ SENTENCES: Final = Table(
             "The meaning as 384 numbers of unit length by all-MiniLM-L6-v2, rounded to 11 significant bits; "
             "the scalar product of two is their similarity, at most 1. Empty where no model serves the "
             "language: see `calls.analysis_notes`.",
+        ),
+    ),
+)
+
+MOMENTS: Final = Table(
+    "moments",
+    "A row for each thing that happens in a conversation and has a place in it.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column(
+            "kind",
+            _STRING,
+            "`silence`: nobody speaks for 3 s or more, or what `--silence` says. `hold`: nobody speaks for "
+            "5 s or more while music or a tone plays, or after a hold was announced. `music`: music or a "
+            "tone, such as ringing, for 2 s or more, pauses between rings included. `interruption`: the "
+            "speaker begins while the other is in the middle of a turn, the other stops within 3 s and the "
+            "speaker goes on. "
+            '`backchannel`: the speaker says something short (up to three words such as "okay", or '
+            "anything of up to 0.8 s) during the other's turn and leaves it to them. `overlap`: two speak "
+            "at once for 0.12 s or more for any other reason: at the end of a turn, by beginning together, "
+            "or in vain. "
+            "`monologue`: the speaker's longest (see `speakers.longest_monologue_s`). `dead_air_start`, "
+            "`dead_air_end`: a silence at an end of the call.",
+            values=MOMENT_KINDS,
+        ),
+        Column("start_s", _DOUBLE, "Start, in seconds from the start of the call."),
+        Column("end_s", _DOUBLE, "End, in seconds from the start of the call."),
+        Column(
+            "speaker",
+            _STRING,
+            "Who does it: interrupts, says the backchannel, begins the overlap, holds the monologue; empty "
+            "where nobody does. Joins to `speakers.speaker` of the same call.",
+        ),
+        Column(
+            "other_speaker",
+            _STRING,
+            "To whom: who is interrupted, listened to or talked over; empty where there is nobody. Joins to "
+            "`speakers.speaker` of the same call.",
+        ),
+        Column(
+            "turn",
+            _INT,
+            "The turn that has the first word of what `speaker` says; joins to `turns.turn` of the same "
+            "call. Null where nobody says anything, or no word of it was recognised.",
+            nullable=True,
+        ),
+        Column(
+            "value",
+            _DOUBLE,
+            "Of a backchannel, the seconds in which both speak; of every other kind, its length in seconds. "
+            "Null where a kind has no figure.",
+            nullable=True,
         ),
     ),
 )
@@ -612,7 +818,10 @@ RUNS: Final = Table(
 TABLES: Final[Mapping[str, Table]] = MappingProxyType(
     {
         table.name: table
-        for table in (CALLS, TURNS, WORDS, SPEAKERS, SENTENCES, ENTITIES, SCORES, CATEGORIES, FAILURES, RUNS)
+        for table in (
+            *(CALLS, TURNS, WORDS, SPEAKERS, MOMENTS, SENTENCES, ENTITIES, SCORES, CATEGORIES),
+            *(FAILURES, RUNS),
+        )
     }
 )
 
@@ -648,6 +857,8 @@ def _line(column: Column, meaning: str) -> str:
 def _type_name(kind: pa.DataType) -> str:
     if pa.types.is_map(kind):
         return f"map<{_type_name(kind.key_type)}, {_type_name(kind.item_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{', '.join(f'{field.name}: {_type_name(field.type)}' for field in kind)}>"
     if pa.types.is_list(kind):
         return f"list<{_type_name(kind.value_type)}>"
     if pa.types.is_struct(kind):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.speech import Interval, LanguageGuess
+from pipelines.analytics.moments import Conversation
 from pipelines.channels import Channels
 from pipelines.decoding import Audio
 from pipelines.recording import Recording
@@ -142,6 +143,7 @@ class Call:
     speakers: tuple[Speaker, ...]
     reading: Reading
     measures: Measures
+    conversation: Conversation
     review_flags: tuple[str, ...]
     stage_s: Mapping[str, float]
 

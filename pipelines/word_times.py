@@ -17,10 +17,15 @@ from models.speech import SAMPLE_RATE, Samples, Segment, TimedWord
 LONGEST_WORD_S = 2.0
 """No word lasts longer; what is placed beyond it is noise that follows it."""
 
+_LONGEST_DIGIT_S = 0.6
+"""But a number may be said digit by digit."""
+
 REACH_S = 0.3
 """How far a word's edge may move outwards to where the sound beside it begins or ends."""
 
-_FRAME_S = 0.01
+FRAME_S = 0.01
+"""Seconds from one frame of `Sounding` to the next."""
+
 _CLOSURE_S = 0.15
 """Silences up to this length lie within words: before a p, t or k there is nothing to hear."""
 
@@ -57,16 +62,16 @@ def settle_times(segments: Sequence[Segment], samples: Samples) -> tuple[Segment
 
 def find_sound(samples: Samples) -> Sounding:
     """Find the stretches in which something sounds in `samples`, shape `(n,)`."""
-    frame = int(_FRAME_S * SAMPLE_RATE)
+    frame = int(FRAME_S * SAMPLE_RATE)
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
     if not len(frames):
         return Sounding(np.zeros(0, np.intp), np.zeros(0, np.intp))
     levels = 10 * np.log10(uniform_filter1d((frames**2).mean(axis=1), 3) + 1e-12)
     quiet, loud = np.percentile(levels, [10, 95])
     sounds = levels > max(loud - _BELOW_SPEECH_DB, min(quiet + _ABOVE_NOISE_DB, loud - _ABOVE_NOISE_DB))
-    padded = np.pad(sounds, round(_CLOSURE_S / _FRAME_S))  # closing must not eat into the ends of the track
-    closed = binary_closing(padded, np.ones(round(_CLOSURE_S / _FRAME_S)))
-    sounds = closed[round(_CLOSURE_S / _FRAME_S) :][: len(sounds)]
+    padded = np.pad(sounds, round(_CLOSURE_S / FRAME_S))  # closing must not eat into the ends of the track
+    closed = binary_closing(padded, np.ones(round(_CLOSURE_S / FRAME_S)))
+    sounds = closed[round(_CLOSURE_S / FRAME_S) :][: len(sounds)]
     edges = np.flatnonzero(np.diff(sounds.astype(np.int8), prepend=0, append=0))
     return Sounding(edges[::2], edges[1::2])
 
@@ -80,14 +85,14 @@ def _room(words: Sequence[TimedWord], i: int, duration: float) -> tuple[float, f
 
 def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Sounding) -> TimedWord:
     """The word on the stretch of sound that most of it lies in, out to its edges where they are near."""
-    start, end = word.start / _FRAME_S, word.end / _FRAME_S
+    start, end = word.start / FRAME_S, word.end / FRAME_S
     first = int(np.searchsorted(sounding.ends, start, side="right"))
     last = int(np.searchsorted(sounding.starts, end, side="left"))
     if first >= last:
         return _shortened(word)
     starts, ends = sounding.starts[first:last], sounding.ends[first:last]
     home = int(np.argmax(np.minimum(ends, end) - np.maximum(starts, start)))
-    begins, finishes = float(starts[home]) * _FRAME_S, float(ends[home]) * _FRAME_S
+    begins, finishes = float(starts[home]) * FRAME_S, float(ends[home]) * FRAME_S
     near_start = max(begins, earliest) if word.start - begins <= REACH_S else word.start
     near_end = min(finishes, latest) if finishes - word.end <= REACH_S else word.end
     start_s = max(word.start, begins) if word.start < begins else min(near_start, word.start)
@@ -96,7 +101,8 @@ def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Soundin
 
 
 def _shortened(word: TimedWord) -> TimedWord:
-    return replace(word, end=min(word.end, word.start + LONGEST_WORD_S))
+    longest = max(LONGEST_WORD_S, _LONGEST_DIGIT_S * sum(letter.isdigit() for letter in word.text))
+    return replace(word, end=min(word.end, word.start + longest))
 
 
 def _in_order(words: Sequence[TimedWord], floor: float, duration: float) -> list[TimedWord]:

@@ -1,0 +1,1 @@
+"""What is read off a conversation once it is known who said what when."""

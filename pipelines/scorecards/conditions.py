@@ -11,18 +11,6 @@ Unit = Literal["s", "%", "turns"]
 Aggregate = Literal["mean", "median", "min", "max", "sum", "count", "first", "last", "any", "every"]
 Operator = Literal["below", "above", "at_least", "at_most", "equals"]
 
-MOMENT_KINDS: Final = (
-    "silence",
-    "hold",
-    "music",
-    "interruption",
-    "backchannel",
-    "overlap",
-    "monologue",
-    "dead_air_start",
-    "dead_air_end",
-)
-
 THIS: Final = "it"
 """The name, inside `each`, of the occurrence that is being looked at."""
 

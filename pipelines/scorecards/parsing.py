@@ -21,7 +21,6 @@ from pipelines.scorecards.cards import (
     Thresholds,
 )
 from pipelines.scorecards.conditions import (
-    MOMENT_KINDS,
     THIS,
     Aggregate,
     All,
@@ -44,7 +43,7 @@ from pipelines.scorecards.conditions import (
     parts,
 )
 from pipelines.scorecards.document import Document, Entry, Mistake, Mistaken, shown, suggestion
-from pipelines.tables import ENTITY_KINDS, ROLES, TABLES
+from pipelines.tables import ENTITY_KINDS, MOMENT_KINDS, ROLES, TABLES
 
 DEFAULT_MEANING: Final = 0.6
 """Cosine similarity from which a sentence has the meaning of an example, where the file does not say.

@@ -114,6 +114,7 @@ def test_what_cannot_be_done_is_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["run", "a.wav", "--silence", "0"], "0.0 is not in the range x>=0.5"),
         (["run", "a.wav", "--kind", "meeting"], "'meeting' is not one of 'contact_center', 'consultation'"),
         (["run", "a.wav", "--workers", "0"], "0 is not in the range x>=1"),
         (["run", "a.wav", "--fast"], "--fast"),

@@ -66,6 +66,31 @@ def test_a_transcript_has_a_head_and_a_paragraph_a_turn() -> None:
     ]
 
 
+def quiet(kind: str, start_s: float, end_s: float) -> dict[str, Any]:
+    return {"kind": kind, "start_s": start_s, "end_s": end_s}
+
+
+def test_long_silences_and_holds_stand_where_they_are_and_other_moments_do_not() -> None:
+    moments = [
+        quiet("monologue", 0.5, 4.25),
+        quiet("silence", 4.25, 7.5),
+        quiet("music", 4.5, 6.0),
+        quiet("hold", 8.25, 20.31),
+        quiet("dead_air_end", 24.0, 28.0),
+    ]
+    rows = made_call("a")
+    turns = [{**turn, "start_s": 8.0 * turn["turn"]} for turn in rows.turns]
+    lines = as_text(replace(rows, turns=turns, moments=moments)).splitlines()
+    assert lines[4:] == [
+        "[0:00] S1 (agent): v0. v0. v0. v0.",
+        "        [silence 3.2 s]",
+        "[0:08] S2 (customer): v0. v0. v0. v0.",
+        "        [hold 12.1 s]",
+        "[0:16] S1 (agent): v0. v0. v0. v0.",
+        "        [silence 4.0 s]",
+    ]
+
+
 def test_damage_is_told_in_the_head() -> None:
     rows = made_call("a")
     damaged = replace(rows, call={**rows.call, "damage": "It ends in the middle"})

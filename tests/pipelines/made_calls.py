@@ -20,6 +20,8 @@ from models.speech import (
     SpeechActivity,
     TimedWord,
 )
+from pipelines.analytics.conversation import analyse_conversation
+from pipelines.analytics.moments import Conversation, SpeakerFigures, TurnFigures
 from pipelines.attribution import attribute
 from pipelines.channels import Channels
 from pipelines.decoding import Audio, Damage
@@ -27,7 +29,7 @@ from pipelines.measures import measure, review_flags
 from pipelines.recording import Recording
 from pipelines.sources import CallMetadata
 from pipelines.speakers import name_speakers
-from pipelines.transcript import Call, Entity, Reading, Sentence, Turn, Word
+from pipelines.transcript import Call, Entity, Reading, Sentence, Speaker, Turn, Word
 from pipelines.turns import make_turns
 from pipelines.word_times import settle_times
 
@@ -127,9 +129,11 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
         attribute(transcripts, diarization, channels), diarization, channels, roles
     )
     turns = make_turns(attributed)
-    measures = measure(tracks, activity, diarization, attributed)
+    code = draw(st.sampled_from(["en", "es", "ja"]))
+    people, conversation = analyse_conversation(turns, people, channels, DURATION, code, silence_s=3.0)
+    measures = measure(tracks, activity, people, attributed)
     damage = draw(st.sampled_from([None, Damage("It ends in the middle", 2.0), Damage("Noise in it", None)]))
-    language = LanguageGuess(draw(st.sampled_from(["en", "es"])), draw(confidences))
+    language = LanguageGuess(code, draw(confidences))
     call = Call(
         made_recording(draw(st.binary(max_size=4))),
         draw(st.sampled_from(["contact_center", "consultation"])),
@@ -149,10 +153,49 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
         people,
         made_reading(turns),
         measures,
+        conversation,
         review_flags(measures, language, attributed, damage),
         {"decode": 0.5},
     )
     return call, given
+
+
+def nothing_found(turns: Sequence[Turn], speakers: Sequence[Speaker]) -> Conversation:
+    """An analysis of a call that a test of something else does not care for."""
+    of_speaker = SpeakerFigures(
+        talk_share=1 / max(1, len(speakers)),
+        longest_turn_s=0.0,
+        mean_turn_s=0.0,
+        longest_monologue_s=0.0,
+        interruptions=0,
+        interruption_s=0.0,
+        interrupted=0,
+        backchannels=0,
+        overlap_s=0.0,
+        response_median_s=None,
+        response_p90_s=None,
+        words_per_minute=None,
+        fillers=None,
+        filler_rate=None,
+        first_word_s=None,
+        loudness_dbfs=None,
+        loudness_by_second=(-20.0, None),
+        clipped_share=0.0,
+    )
+    return Conversation(
+        moments=(),
+        turns=tuple(TurnFigures(None, None, None, None) for _ in turns),
+        speakers={speaker.name: of_speaker for speaker in speakers},
+        non_talk_s=0.0,
+        hold_s=0.0,
+        music_s=0.0,
+        dead_air_start_s=0.0,
+        dead_air_end_s=0.0,
+        interruptions=0,
+        overlap_share=0.0,
+        first_agent_word_s=None,
+        first_customer_word_s=None,
+    )
 
 
 def made_reading(turns: Sequence[Turn]) -> Reading:

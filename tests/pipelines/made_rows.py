@@ -55,6 +55,10 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
                 "word_confidence": 0.75,
                 "speaker_confidence": 0.5,
                 "overlap_s": 0.0,
+                "words_per_minute": 80.0,
+                "loudness_dbfs": -20.0,
+                "fillers": 0,
+                "response_s": 0.25 if turn else None,
                 "sentiment": 0.25,
                 "key_phrases": ["made phrase"],
                 "questions": 0,
@@ -102,10 +106,33 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
             "role_confidence": 0.5,
             "channel": 0,
             "talk_s": 0.75 * sum(word["speaker"] == speaker for word in spoken),
+            "talk": [
+                {"start_s": word["start_s"], "end_s": word["start_s"] + 0.75}
+                for word in spoken
+                if word["speaker"] == speaker
+            ],
             "turns": sum(turn["speaker"] == speaker for turn in taken),
             "words": sum(word["speaker"] == speaker for word in spoken),
             "word_confidence": 0.75,
             "speaker_confidence": 0.5,
+            "talk_share": sum(word["speaker"] == speaker for word in spoken) / max(1, len(spoken)),
+            "longest_turn_s": words - 0.25,
+            "mean_turn_s": words - 0.25,
+            "longest_monologue_s": words - 0.25,
+            "interruptions": 0,
+            "interruption_s": 0.0,
+            "interrupted": 0,
+            "backchannels": 0,
+            "overlap_s": 0.0,
+            "response_median_s": 0.25,
+            "response_p90_s": 0.25,
+            "words_per_minute": 80.0,
+            "fillers": 0,
+            "filler_rate": 0.0,
+            "first_word_s": 0.5,
+            "loudness_dbfs": -20.0,
+            "loudness_by_second": [-20.0, None],
+            "clipped_share": 0.0,
             "sentiment": 0.25,
             "sentiment_by_quarter": [0.25, None, 0.25, 0.5],
             "sentiment_change": 0.25,
@@ -141,6 +168,15 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         "overlap_s": 0.0,
         "uncovered_speech_s": 0.0,
         "snr_db": None,
+        "non_talk_s": 0.0,
+        "hold_s": 0.0,
+        "music_s": 0.0,
+        "dead_air_start_s": 0.5,
+        "dead_air_end_s": 0.75,
+        "interruptions": 0,
+        "overlap_share": 0.0,
+        "first_agent_word_s": 0.5,
+        "first_customer_word_s": None,
         "damage": "",
         "review_flags": ["low_confidence"],
         "analysis_notes": {"sentiment": "Left out."},
@@ -153,7 +189,28 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         "processed_at": DAY + dt.timedelta(days=100, seconds=version),
         "stage_s": {"transcribe": 1.5},
     }
-    return CallRows(call, tuple(taken), tuple(spoken), tuple(speakers), tuple(sentences), tuple(entities))
+    moments = [
+        {
+            "call_id": call_id,
+            "kind": "monologue",
+            "start_s": turn["start_s"],
+            "end_s": turn["end_s"],
+            "speaker": turn["speaker"],
+            "other_speaker": "",
+            "turn": turn["turn"],
+            "value": words - 0.25,
+        }
+        for turn in taken[:2]
+    ]
+    return CallRows(
+        call,
+        tuple(taken),
+        tuple(spoken),
+        tuple(speakers),
+        tuple(moments),
+        tuple(sentences),
+        tuple(entities),
+    )
 
 
 def made_judgement(call_id: str, version: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

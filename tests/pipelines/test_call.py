@@ -27,7 +27,7 @@ from pipelines.tables import TIMING_SOURCES, CallRows
 
 PROVENANCE = {"profile": "tiny", "models": {"m": "ab" * 32}, "settings_sha256": "cd" * 32, "run_id": "run-1"}
 SPLIT = [name for name, call in SAMPLE_CALLS.items() if call.channels]
-STAGES = {"decode", "vad", "transcribe", "diarize", "attribute", "read", "measure"}
+STAGES = {"decode", "vad", "transcribe", "diarize", "attribute", "read", "converse", "measure"}
 
 each_call = pytest.mark.parametrize("name", SAMPLE_CALLS)
 

@@ -6,29 +6,31 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_calls import DURATION, diarizations, intervals, said, sounding, words
+from made_calls import DURATION, intervals, said, sounding, words
 
 from models.speech import (
     SAMPLE_RATE,
-    Diarization,
     Interval,
     LanguageGuess,
     Samples,
-    SpeakerSpan,
     SpeechActivity,
 )
 from pipelines.decoding import Damage
 from pipelines.measures import measure, review_flags
-from pipelines.transcript import Measures, Word
+from pipelines.transcript import Measures, Speaker, Word
 
 SILENCE = np.zeros(int(DURATION * SAMPLE_RATE), np.float32)
-NOBODY = Diarization((), ())
+NOBODY: tuple[Speaker, ...] = ()
 ENGLISH = LanguageGuess("en", 1.0)
 FINE = Measures(speech_s=8.0, overlap_s=0.0, uncovered_speech_s=0.0, snr_db=30.0)
 
 
 def heard(*speech: tuple[float, float]) -> SpeechActivity:
     return SpeechActivity(tuple(Interval(*stretch) for stretch in speech), ())
+
+
+def talking(name: str, *talk: tuple[float, float]) -> Speaker:
+    return Speaker(name, "unknown", 0.0, 0, tuple(Interval(*stretch) for stretch in talk))
 
 
 def noise(level: float, seed: int) -> Samples:
@@ -49,7 +51,7 @@ def test_speech_is_counted_once_on_however_many_channels() -> None:
 
 
 def test_overlap_is_the_time_in_which_two_speak() -> None:
-    both = Diarization((SpeakerSpan(0.0, 4.0, "A"), SpeakerSpan(3.0, 6.0, "B")), ())
+    both = (talking("S1", (0.0, 2.0), (2.5, 4.0)), talking("S2", (1.5, 2.25), (3.5, 6.0)))
     assert measure([SILENCE], [heard((0.0, 6.0))], both, []).overlap_s == 1.0
 
 
@@ -99,12 +101,13 @@ def test_pauses_of_digital_silence_give_no_ratio() -> None:
     assert measure([sounding([speech])], [heard(speech)], NOBODY, []).snr_db is None
 
 
-@given(st.lists(intervals(), min_size=1, max_size=2), diarizations(), words())
+@given(st.lists(intervals(), min_size=1, max_size=2), st.lists(intervals(), max_size=3), words())
 def test_measures_are_durations_within_the_call(
-    speech: list[tuple[Interval, ...]], diarization: Diarization, spoken: Sequence[Word]
+    speech: list[tuple[Interval, ...]], talk: list[tuple[Interval, ...]], spoken: Sequence[Word]
 ) -> None:
+    people = [Speaker(f"S{number}", "unknown", 0.0, 0, own) for number, own in enumerate(talk, 1)]
     activity = [SpeechActivity(each, ()) for each in speech]
-    measured = measure([SILENCE for _ in speech], activity, diarization, spoken)
+    measured = measure([SILENCE for _ in speech], activity, people, spoken)
     assert 0.0 <= measured.uncovered_speech_s <= measured.speech_s + 1e-9
     assert measured.speech_s <= DURATION + 1e-9
     assert 0.0 <= measured.overlap_s <= DURATION + 1e-9

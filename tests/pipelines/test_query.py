@@ -82,8 +82,8 @@ def test_a_call_without_its_row_in_calls_is_in_no_view(store: Store) -> None:
         ("drop view calls", "A query is one `select` statement, such as: select * from calls limit 10."),
         (
             "select * from read_text('/etc/passwd')",
-            "A query can read nothing but the tables: calls, turns, words, speakers, sentences, entities, "
-            "scores, categories, failures, runs.",
+            "A query can read nothing but the tables: calls, turns, words, speakers, moments, sentences, "
+            "entities, scores, categories, failures, runs.",
         ),
     ],
 )

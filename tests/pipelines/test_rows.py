@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import given
-from made_calls import calls, made_reading, made_recording, said
+from made_calls import calls, made_reading, made_recording, nothing_found, said
 
 from models.speech import Interval, LanguageGuess, Segment
+from pipelines.analytics.moments import Moment, TurnFigures
 from pipelines.channels import Channels
 from pipelines.decoding import Audio, Damage
 from pipelines.failures import EmptyFile, Unreadable
@@ -46,13 +47,20 @@ def a_call() -> Call:
         speakers,
         made_reading(turns),
         Measures(4.0, 0.5, 0.25, None),
+        nothing_found(turns, speakers),
         ("noisy",),
         {"decode": 0.25},
     )
 
 
-def with_turns(call: Call, turns: tuple[Turn, ...], speakers: tuple[Speaker, ...]) -> Call:
-    return replace(call, turns=turns, speakers=speakers, reading=made_reading(turns))
+def with_people(call: Call, turns: tuple[Turn, ...], speakers: tuple[Speaker, ...]) -> Call:
+    return replace(
+        call,
+        turns=turns,
+        speakers=speakers,
+        reading=made_reading(turns),
+        conversation=nothing_found(turns, speakers),
+    )
 
 
 def test_each_word_has_its_place_its_turn_and_its_speakers_role() -> None:
@@ -80,19 +88,23 @@ def test_a_turn_has_its_words_as_text_and_their_mean_confidence() -> None:
 def test_time_in_which_two_others_speak_counts_once_in_a_turns_overlap() -> None:
     call = a_call()
     third = Speaker("S3", "unknown", 0.0, 0, (Interval(2.0, 2.75),))
-    rows = rows_of(replace(call, speakers=(*call.speakers, third)), PROVENANCE)
+    rows = rows_of(with_people(call, call.turns, (*call.speakers, third)), PROVENANCE)
     assert rows.turns[0]["overlap_s"] == 1.0  # from 2.0 to 3.0 s: S3 first, S2 later, both in between
 
 
 def test_a_speaker_has_all_that_is_his() -> None:
     first, second = rows_of(a_call(), PROVENANCE).speakers
+    analysed = vars(a_call().conversation.speakers["S1"])
     assert first == {
+        **analysed,
+        "loudness_by_second": [-20.0, None],
         "call_id": made_recording(b"a call").call_id,
         "speaker": "S1",
         "role": "agent",
         "role_confidence": 1.0,
         "channel": 2,
         "talk_s": 2.0,
+        "talk": [{"start_s": 1.0, "end_s": 3.0}],
         "turns": 1,
         "words": 2,
         "word_confidence": 0.75,
@@ -158,13 +170,14 @@ def test_nobody_is_not_counted_among_the_speakers() -> None:
     call = a_call()
     turn = Turn((said(8.0, 9.0, "UNKNOWN", "Mm."),))
     nobody = Speaker("UNKNOWN", "unknown", 0.0, 0, ())
-    rows = rows_of(with_turns(call, (*call.turns, turn), (*call.speakers, nobody)), PROVENANCE)
+    more = with_people(call, (*call.turns, turn), (*call.speakers, nobody))
+    rows = rows_of(more, PROVENANCE)
     assert (rows.call["speaker_count"], len(rows.speakers)) == (2, 3)
     check_call(rows)
 
 
 def test_a_call_without_words_has_rows_that_contradict_nothing() -> None:
-    rows = rows_of(with_turns(a_call(), (), ()), PROVENANCE)
+    rows = rows_of(with_people(a_call(), (), ()), PROVENANCE)
     assert (rows.call["word_count"], rows.turns, rows.words, rows.speakers) == (0, [], [], [])
     check_call(rows)
 
@@ -193,6 +206,33 @@ def test_what_the_metadata_says_is_in_the_calls_row_and_what_it_does_not_is_empt
     row = rows_of(replace(a_call(), recording=made_recording(metadata=known)), PROVENANCE).call
     assert (row["agent_id"], row["queue"], row["metadata"]) == ("A-1", "cards", {"ticket": "7"})
     assert (row["customer_id"], row["direction"]) == ("", "")
+
+
+def test_what_is_found_in_the_conversation_is_in_the_rows_of_its_call_speakers_turns_and_moments() -> None:
+    call = a_call()
+    found = replace(
+        call.conversation,
+        moments=(Moment(2.5, 3.0, "interruption", "S2", "S1", 1, 0.5), Moment(4.0, 10.0, "hold", value=6.0)),
+        turns=(TurnFigures(120.0, -19.5, 2, None), TurnFigures(None, None, None, -0.5)),
+        hold_s=6.0,
+        interruptions=1,
+        first_agent_word_s=1.0,
+    )
+    rows = rows_of(replace(call, conversation=found), PROVENANCE)
+    assert rows.moments[0] == {
+        "call_id": rows.call["call_id"],
+        "kind": "interruption",
+        "start_s": 2.5,
+        "end_s": 3.0,
+        "speaker": "S2",
+        "other_speaker": "S1",
+        "turn": 1,
+        "value": 0.5,
+    }
+    assert (rows.moments[1]["speaker"], rows.moments[1]["turn"], rows.moments[1]["value"]) == ("", None, 6.0)
+    figures = [(t["words_per_minute"], t["loudness_dbfs"], t["fillers"], t["response_s"]) for t in rows.turns]
+    assert figures == [(120.0, -19.5, 2, None), (None, None, None, -0.5)]
+    assert (rows.call["hold_s"], rows.call["interruptions"], rows.call["first_agent_word_s"]) == (6.0, 1, 1.0)
 
 
 def test_damage_is_told_in_the_calls_row() -> None:

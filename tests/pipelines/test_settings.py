@@ -27,6 +27,7 @@ def test_the_same_settings_and_models_have_the_same_fingerprint_in_whatever_orde
         {"speakers": 2},
         {"vocabulary": Vocabulary(hotwords="Callfolio")},
         {"vocabulary": Vocabulary(prompt="Callfolio")},
+        {"silence_s": 5.0},
     ],
     ids=str,
 )
@@ -44,7 +45,7 @@ def test_another_model_or_another_version_of_one_changes_the_fingerprint() -> No
 
 def test_settings_are_readable_json() -> None:
     assert CallSettings("consultation", "es", 2, Vocabulary("Żółć", "")).as_json() == (
-        '{"kind": "consultation", "language": "es", "speakers": 2, '
+        '{"kind": "consultation", "language": "es", "silence_s": 3.0, "speakers": 2, '
         '"vocabulary": {"hotwords": "Żółć", "prompt": ""}}'
     )
 

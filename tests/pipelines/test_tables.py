@@ -12,13 +12,17 @@ PROMISED = {
     "kind language language_confidence agent_id customer_id queue direction metadata speaker_count "
     "word_count turn_count speech_s silence_s overlap_s uncovered_speech_s snr_db review_flags profile "
     "models settings_sha256 pipeline_version schema_version run_id processed_at stage_s started_at_source "
-    "damage analysis_notes",
+    "damage non_talk_s hold_s music_s dead_air_start_s dead_air_end_s interruptions overlap_share "
+    "first_agent_word_s first_customer_word_s analysis_notes",
     "turns": "call_id turn speaker role start_s end_s text word_count word_confidence speaker_confidence "
-    "overlap_s sentiment key_phrases questions",
+    "overlap_s words_per_minute loudness_dbfs fillers response_s sentiment key_phrases questions",
     "words": "call_id turn position word start_s end_s confidence timing_source speaker role "
     "speaker_confidence speaker_source overlapped",
-    "speakers": "call_id speaker role role_confidence channel talk_s turns words sentiment "
-    "sentiment_by_quarter sentiment_change questions",
+    "speakers": "call_id speaker role role_confidence channel talk_s turns words talk_share longest_turn_s "
+    "mean_turn_s longest_monologue_s interruptions interruption_s interrupted backchannels overlap_s "
+    "response_median_s response_p90_s words_per_minute fillers filler_rate first_word_s loudness_dbfs "
+    "loudness_by_second clipped_share sentiment sentiment_by_quarter sentiment_change questions talk",
+    "moments": "call_id kind start_s end_s speaker other_speaker turn value",
     "sentences": "call_id turn sentence speaker role text start_char end_char start_s end_s lemmas question "
     "embedding",
     "entities": "call_id turn speaker kind text start_char end_char start_s end_s score detector",
@@ -42,6 +46,7 @@ READ_BY_ALL = [
     SCORES.schema.field("evidence").type,
     pa.list_(pa.float64()),
     pa.list_(pa.float32()),
+    pa.list_(pa.struct([("start_s", pa.float64()), ("end_s", pa.float64())])),
     pa.map_(pa.string(), pa.string()),
     pa.map_(pa.string(), pa.float64()),
 ]

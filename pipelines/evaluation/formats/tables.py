@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from pipelines.evaluation.document import Document, Word, joined
+from pipelines.evaluation.document import Document, Span, Word
 from pipelines.query import query
 from pipelines.store import Store
 
@@ -30,7 +30,9 @@ def _read(store: Store, call_id: str, name: str) -> Document:
         name,
         f"{rows.call['source']} in {store.root}",
         words,
-        joined(words),
+        tuple(
+            Span(at["start_s"], at["end_s"], row["speaker"]) for row in rows.speakers for at in row["talk"]
+        ),
         word_times=True,
         roles={row["speaker"]: row["role"] for row in rows.speakers},
         language=rows.call["language"],

@@ -18,18 +18,6 @@ PAUSE_S = 1.0
 Line = tuple[str, str]
 """Who speaks, as a role or as `S1:role`, and the words."""
 
-_TEXT, _NUMBER = pa.string(), pa.float64()
-_FIELDS: list[tuple[str, pa.DataType]] = [
-    ("call_id", _TEXT),
-    ("kind", _TEXT),
-    ("start_s", _NUMBER),
-    ("end_s", _NUMBER),
-    ("speaker", _TEXT),
-    ("other_speaker", _TEXT),
-    ("turn", pa.int32()),
-    ("value", _NUMBER),
-]
-_MOMENTS = pa.schema(_FIELDS)
 _BASE_FORMS = {"cancelled": "cancel", "cancelling": "cancel", "wants": "want", "is": "be", "was": "be"}
 
 
@@ -148,7 +136,9 @@ def spoken(
             TABLES["speakers"].schema,
         ),
         "sentences": pa.Table.from_pylist(sentences, TABLES["sentences"].schema),
-        "moments": pa.Table.from_pylist([{"call_id": "c", **each} for each in moments], _MOMENTS),
+        "moments": pa.Table.from_pylist(
+            [{"call_id": "c", **each} for each in moments], TABLES["moments"].schema
+        ),
         "entities": pa.Table.from_pylist(
             [{"call_id": "c", **each} for each in entities], TABLES["entities"].schema
         ),

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from cards_in_text import rulebook
 
-from pipelines.scorecards.conditions import MOMENT_KINDS
 from pipelines.scorecards.document import Document
 from pipelines.scorecards.parsing import _Parser, load
 from pipelines.scorecards.wording import in_words
+from pipelines.tables import MOMENT_KINDS
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 REFERENCE = (DATA / "scorecards" / "README.md").read_text(encoding="utf-8")
