@@ -495,6 +495,7 @@ class _Parser:
             )
             return None
         kind = next(column for column in TABLES[table].columns if column.name == name).type
+        mistakes = len(document.mistakes)
         column = Column(table, name, int(index) if index else key)  # type: ignore[arg-type]
         if pa.types.is_map(kind) and key is None:
             document.wrong(node, f"`{table}.{name}` holds many values: name one, as in {table}.{name}.NAME.")
@@ -509,7 +510,7 @@ class _Parser:
             key or index
         ):
             document.wrong(node, f"`{table}.{name}` holds one value, and nothing can be taken out of it.")
-        return column
+        return column if len(document.mistakes) == mistakes else None
 
     def _entity(self, node: Node, inside_each: bool) -> Entity:
         document = self.document

@@ -161,8 +161,8 @@ WRONG_CONDITIONS = {
         "call.",
     ),
     "an unknown column": (
-        "{metric: {of: speakers.talk, above: 3}}",
-        '10:32: there is no column "speakers.talk". Did you mean `speakers.talk_s`?',
+        "{metric: {of: speakers.tlk_s, above: 3}}",
+        '10:32: there is no column "speakers.tlk_s". Did you mean `speakers.talk_s`?',
     ),
     "an unknown table": (
         "{metric: {of: words.confidence, above: 0.3}}",
