@@ -24,6 +24,7 @@ os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
 import click  # noqa: E402 - the switches come before everything else
 
 from flows.evaluating import evaluate  # noqa: E402
+from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
 
 CONFIG_FILE = Path("callfolio.toml")
@@ -172,6 +173,8 @@ _format = click.option(
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--force", is_flag=True, help="Process again what is in the store already.")
+@scorecards_option
+@categories_option
 def run(
     sources: tuple[str, ...],
     store: Path,
@@ -186,6 +189,8 @@ def run(
     examples: Path | None,
     workers: int,
     force: bool,
+    scorecards: Path,
+    categories: Path,
 ) -> int:
     """Process recordings into the store.
 
@@ -198,11 +203,13 @@ def run(
     from models.catalogue import load_catalogue
     from models.selection import select
     from pipelines.analytics.examples import SHIPPED, examples_in
+    from pipelines.scorecards.parsing import load
     from pipelines.settings import CallSettings, read_vocabulary
     from pipelines.sources import find_sources
 
     if not sources and manifest is None:
         raise UsageError("Name a recording, a folder or a pattern, or give --manifest FILE.")
+    rulebook = load(scorecards, categories)
     catalogue = load_catalogue()
     found = find_sources(sources, manifest)
     settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary), silence)
@@ -216,7 +223,7 @@ def run(
     from flows.progress import ProgressReport
     from flows.summary import summarise
 
-    plan = Plan(found, store, selection, settings, workers, force, examples)
+    plan = Plan(found, store, selection, settings, workers, force, examples, rulebook)
     summary = process(plan, ProgressReport())
     click.echo(summarise(summary, store), err=True)
     return SET_ASIDE if summary.set_aside or summary.set_aside_before else 0
@@ -258,17 +265,8 @@ def show(call: str, store: Path, form: str) -> None:
     from pipelines.store import Store
 
     opened = Store(store, create=False)
-    rows = opened.read_call(_one_call(opened, call))
+    rows = opened.read_call(one_call(opened, call))
     click.echo(as_json(rows) if form == "json" else as_text(rows))
-
-
-def _one_call(store: Any, reference: str) -> str:
-    matches = store.find_calls(reference)
-    if not matches:
-        raise UsageError(f'There is no call "{reference}" in {store.root}. "callfolio status" says what is.')
-    if len(matches) > 1:
-        raise UsageError(f'"{reference}" may be any of {len(matches)} calls: {", ".join(matches[:5])} …')
-    return str(matches[0])
 
 
 @main.command(epilog='Example: callfolio query "select speaker, sum(words) from speakers group by all"')
@@ -292,6 +290,8 @@ def query(sql: str, store: Path, form: str) -> None:
 
 
 main.add_command(evaluate)
+main.add_command(score)
+main.add_command(scorecards)
 
 
 @main.group()

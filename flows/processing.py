@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
@@ -35,6 +35,7 @@ from pipelines.analytics.examples import SHIPPED
 from pipelines.failures import RanOutOfMemory, RecordingFailure, WorkerDied
 from pipelines.recording import Recording, identify
 from pipelines.rows import failure_row
+from pipelines.scorecards.cards import Rulebook
 from pipelines.settings import CallSettings, fingerprint
 from pipelines.sources import Source
 from pipelines.store import Store
@@ -55,6 +56,7 @@ class Plan:
     workers: int
     force: bool
     examples: Path = SHIPPED
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
     @property
     def threads(self) -> int:
@@ -142,7 +144,14 @@ def run(plan: Plan, report: ProgressReport) -> Summary:
     settings_sha256 = fingerprint(plan.settings, plan.selection.digests)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
     assignment = Assignment(
-        plan.selection, plan.settings, settings_sha256, plan.store, run_id, plan.threads, plan.examples
+        plan.selection,
+        plan.settings,
+        settings_sha256,
+        plan.store,
+        run_id,
+        plan.threads,
+        plan.examples,
+        plan.rulebook,
     )
     started, tally = datetime.now(UTC), Tally()
     row = _run_row(plan, assignment, started)

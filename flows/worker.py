@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from pipelines.analytics.examples import Examples, examples_in
 from pipelines.failures import RecordingFailure, failure_of
 from pipelines.recording import Recording
 from pipelines.rows import failure_row, rows_of
+from pipelines.scorecards.cards import Rulebook
+from pipelines.scorecards.scoring import Scorer
 from pipelines.settings import CallSettings
 from pipelines.store import Store, StoreError
 from pipelines.tables import Row
@@ -33,6 +35,7 @@ class Assignment:
     run_id: str
     threads: int
     examples: Path
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
     @property
     def provenance(self) -> Row:
@@ -70,6 +73,7 @@ class _Desk:
     models: "LoadedModels"
     examples: Examples
     store: Store
+    scorer: Scorer
 
 
 _desk: _Desk | Exception | None = None
@@ -86,7 +90,8 @@ def begin(assignment: Assignment, events: "SimpleQueue[StageBegun]") -> None:
 
         models = load(assignment.selection, assignment.threads)
         examples = examples_in(assignment.examples, models.embedder)
-        _desk = _Desk(assignment, events, models, examples, Store(assignment.store))
+        scorer = _scorer(assignment, models)
+        _desk = _Desk(assignment, events, models, examples, Store(assignment.store), scorer)
     except Exception as error:
         _desk = error
 
@@ -111,7 +116,7 @@ def work(recording: Recording) -> Outcome:
             desk.examples,
         )
         duration_s = call.audio.duration
-        desk.store.write_call(rows_of(call, desk.assignment.provenance))
+        desk.store.write_call(desk.scorer.score_rows(rows_of(call, desk.assignment.provenance)))
     except StoreError:
         raise
     except Exception as error:
@@ -122,6 +127,14 @@ def work(recording: Recording) -> Outcome:
             failure_row(recording.source, recording.sha256, failure, known.settings_sha256, known.run_id)
         )
     return Outcome(recording.source, recording.size, duration_s, failure)
+
+
+def _scorer(assignment: Assignment, models: "LoadedModels") -> Scorer:
+    embedder = models.embedder
+    if embedder is None:
+        return Scorer(assignment.rulebook, None)
+    sha256 = assignment.selection.models["sentence_embedding"].sha256
+    return Scorer(assignment.rulebook, embedder.embed, sha256)
 
 
 def _be_quiet() -> None:

@@ -12,10 +12,12 @@ from models.language import EMBEDDING_SIZE
 from pipelines.failures import RecordingFailure
 from pipelines.tables import (
     CALLS,
+    CATEGORIES,
     ENTITIES,
     MOMENTS,
     PARTITION,
     QUARTERS,
+    SCORES,
     SENTENCES,
     SPEAKERS,
     TURNS,
@@ -110,6 +112,8 @@ def check_call(rows: CallRows) -> None:
         (MOMENTS, rows.moments),
         (SENTENCES, rows.sentences),
         (ENTITIES, rows.entities),
+        (SCORES, rows.scores),
+        (CATEGORIES, rows.categories),
     ):
         check_rows(table, of_table, source)
     for invariant, broken in _INVARIANTS.items():
@@ -197,6 +201,25 @@ def _speakers(rows: CallRows) -> Iterator[str]:
     for word in rows.words:
         if not word["speaker_source"]:
             yield f"word {word['position']} does not say where its speaker comes from"
+
+
+def _scores(rows: CallRows) -> Iterator[str]:
+    for row in (*rows.scores, *rows.categories):
+        name = row.get("criterion") or row["category"]
+        if row["call_id"] != rows.call["call_id"]:
+            yield f"{name} is of call {row['call_id']!r}"
+        for place in row["evidence"]:
+            if not 0 <= place["start_s"] <= place["end_s"] <= rows.call["duration_s"] + _TIME_TOLERANCE:
+                yield f"evidence of {name} is from {place['start_s']} to {place['end_s']} s"
+            if place["turn"] is not None and not 0 <= place["turn"] < len(rows.turns):
+                yield f"evidence of {name} is in turn {place['turn']}, which is not there"
+    for row in rows.scores:
+        points = {"pass": row["max_points"], "fail": 0.0}.get(row["result"])
+        if row["points"] != points or row["max_points"] < 0:
+            yield f"{row['criterion']} has {row['points']} of {row['max_points']} points for {row['result']}"
+    of_card = [(row["scorecard"], row["criterion"]) for row in rows.scores]
+    if len(set(of_card)) != len(of_card):
+        yield "a criterion is judged twice"
 
 
 def _numbers(rows: CallRows) -> Iterator[str]:
@@ -354,4 +377,5 @@ _INVARIANTS: Final[Mapping[str, Callable[[CallRows], Iterator[str]]]] = {
     "gist": _gist,
     "questions": _questions,
     "sentiment": _sentiment,
+    "scores": _scores,
 }

@@ -10,7 +10,9 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, TypeVar
 
@@ -28,7 +30,9 @@ T = TypeVar("T")
 
 _MARKER: Final = "callfolio-store.json"
 # `calls` is not among them: it is written last and removed first.
-_PARTS: Final = ("words", "turns", "speakers", "moments", "sentences", "entities")
+_PARTS: Final = ("words", "turns", "speakers", "moments", "sentences", "entities", "scores", "categories")
+# These are replaced while the call stays, when it is judged again; calls of older stores have none.
+_JUDGED: Final = ("scores", "categories")
 _ORDER: Final = {
     "calls": "call_date, call_id",
     "turns": "call_date, call_id, turn",
@@ -37,6 +41,8 @@ _ORDER: Final = {
     "moments": "call_date, call_id, start_s, end_s, kind, speaker",
     "sentences": "call_date, call_id, sentence",
     "entities": "call_date, call_id, turn, start_char",
+    "scores": "call_date, call_id, scorecard, section, criterion",
+    "categories": "call_date, call_id, category",
     "failures": "failed_at, source",
     "runs": "started_at, run_id",
 }
@@ -46,6 +52,7 @@ _FEW_ROWS: Final = 20
 _READ_ATTEMPTS: Final = 20
 _READ_PAUSE_S: Final = 0.02
 _READ_PATIENCE_S: Final = 30.0
+_WRITERS: Final = 8
 _STALE_AFTER_S: Final = 3600.0
 _DUCKDB_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
@@ -73,6 +80,27 @@ class StoreError(CallfolioError):
     """The store cannot be read or written now. What was finished is in it; the rest may be tried again."""
 
     retryable = True
+
+
+@dataclass(frozen=True)
+class StoredCall:
+    """A call as its files have it: its row of `calls` with `call_date`, and its tables.
+
+    `stamp` tells its file of `calls` from any that takes its place.
+    """
+
+    row: Row
+    tables: Mapping[str, pa.Table]
+    stamp: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a stored call is judged: its rows of `scores` and of `categories`."""
+
+    call: StoredCall
+    scores: Sequence[Row]
+    categories: Sequence[Row]
 
 
 class Store:
@@ -144,6 +172,51 @@ class Store:
                     temporary.unlink(missing_ok=True)
             for key in (call_id, _source_key(source)):
                 self._remove(self._copies("failures", key))
+
+    def write_judgements(self, judged: Sequence["Judged"]) -> Sequence[str]:
+        """Replace what calls are judged, of each call in one step, and return the ids of those left alone.
+
+        These are calls that were processed again, or went, since they were read. All is on the disk before
+        the first is replaced. Raises InvariantBroken and StoreError, and has then replaced some or none.
+        """
+        left_alone: list[str] = []
+        folders: set[Path] = set()
+        with self._storing(), ThreadPoolExecutor(_WRITERS) as pool:
+            staged: list[dict[str, Path]] = []
+            try:
+                for each in pool.map(self._stage_judged, judged):
+                    staged.append(each)
+                for one, files in zip(judged, staged, strict=True):
+                    call_id = one.call.row["call_id"]
+                    with self._lock(call_id):
+                        copies = self._copies("calls", call_id)
+                        if not copies or _stamp(copies[0]) != one.call.stamp:
+                            left_alone.append(call_id)
+                            continue
+                        for name, temporary in files.items():
+                            target = self._path(name, one.call.row[PARTITION], call_id)
+                            if not target.parent.exists():
+                                target.parent.mkdir(parents=True, exist_ok=True)
+                                _sync_folder(target.parent.parent)
+                            temporary.replace(target)
+                            folders.add(target.parent)
+                for folder in folders:
+                    _sync_folder(folder)
+            finally:
+                for files in staged:
+                    for temporary in files.values():
+                        temporary.unlink(missing_ok=True)
+        return left_alone
+
+    def _stage_judged(self, judged: "Judged") -> dict[str, Path]:
+        row = judged.call.row
+        rows = {"scores": judged.scores, "categories": judged.categories}
+        for name, of_table in rows.items():
+            check_rows(TABLES[name], of_table, row["source"])
+        return {
+            name: self._stage(row["call_id"], _parquet(name, of_table, row["source"]))
+            for name, of_table in rows.items()
+        }
 
     def write_failure(self, row: Row) -> int:
         """Put a recording that was set aside into `failures`, in place of its earlier row.
@@ -237,11 +310,32 @@ class Store:
                 before = _stamp(copies[0])
                 date = copies[0].parent.name
                 [call] = _read_rows(copies[0])
+                paths = {name: self.root / "tables" / name / date / copies[0].name for name in _PARTS}
                 parts = {
-                    name: _read_rows(self.root / "tables" / name / date / copies[0].name) for name in _PARTS
+                    name: () if name in _JUDGED and not path.exists() else _read_rows(path)
+                    for name, path in paths.items()
                 }
                 if _stamp(copies[0]) == before:
                     return CallRows({**call, PARTITION: _date_in(date)}, **parts)
+        raise UsageError(f"There is no call {call_id} in the store {self.root}.")
+
+    def read_stored(self, call_id: str) -> "StoredCall":
+        """A call as its files have it, table by table. A table that has no file of the call is left out.
+
+        Raises UsageError when there is no such call, StoreError when it cannot be read.
+        """
+        for attempt in range(_READ_ATTEMPTS):
+            time.sleep(attempt * _READ_PAUSE_S)
+            with self._storing(), suppress(FileNotFoundError):
+                copies = self._copies("calls", call_id)
+                if not copies:
+                    continue
+                stamp, date = _stamp(copies[0]), copies[0].parent.name
+                [call] = _read_rows(copies[0])
+                paths = {name: self.root / "tables" / name / date / copies[0].name for name in _PARTS}
+                tables = {name: _read_table(path) for name, path in paths.items() if path.exists()}
+                if _stamp(copies[0]) == stamp:
+                    return StoredCall({**call, PARTITION: _date_in(date)}, tables, stamp)
         raise UsageError(f"There is no call {call_id} in the store {self.root}.")
 
     def failures(self) -> Sequence[Row]:
@@ -362,9 +456,11 @@ class Store:
         return frozenset(path.stem for path in files)
 
     def _committed(self) -> frozenset[tuple[str, int, int]]:
-        """What tells each file of `calls` from all others, those that had its name included."""
+        """What tells each file that may be replaced from all others, those that had its name included."""
         stamps = set()
-        for folder in (self.root / "tables" / "calls").glob(f"{PARTITION}=*"):
+        tables = self.root / "tables"
+        folders = [each for name in ("calls", *_JUDGED) for each in (tables / name).glob(f"{PARTITION}=*")]
+        for folder in folders:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     with suppress(FileNotFoundError):
@@ -473,9 +569,14 @@ def _parquet(name: str, rows: Sequence[Row], source: str) -> memoryview:
 
 def _read_rows(path: Path) -> Sequence[dict[str, Any]]:
     """The rows of a file, without `call_date`. Raises FileNotFoundError and StoreError."""
+    return tuple(_read_table(path).to_pylist(maps_as_pydicts="strict"))
+
+
+def _read_table(path: Path) -> pa.Table:
+    """A file as a table, without `call_date`. Raises FileNotFoundError and StoreError."""
     try:
         with pq.ParquetFile(path) as file:
-            return tuple(file.read().to_pylist(maps_as_pydicts="strict"))
+            return file.read(use_threads=False)
     except pa.ArrowInvalid as error:
         raise StoreError(f"{path} is damaged. Delete it and process the recording again.") from error
 

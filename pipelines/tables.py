@@ -53,6 +53,8 @@ ENTITY_KINDS: Final = (
     "postal_code",
     "digits",
 )
+RESULTS: Final = ("pass", "fail", "not_applicable", "needs_person")
+MATCHES: Final = ("matched", "needs_person")
 TIMING_SOURCES: Final = ("cross_attention", "ctc", "interpolated")
 
 _BOOL = pa.bool_()
@@ -68,6 +70,19 @@ _TOPICS = pa.list_(pa.struct([("topic", _STRING), ("score", _DOUBLE)]))
 _QUOTE = pa.struct([("turn", _INT), ("sentence", _INT), ("text", _STRING)])
 _QUOTES = pa.list_(_QUOTE)
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
+_EVIDENCE_TYPE = pa.list_(
+    pa.struct(
+        [
+            ("turn", _INT),
+            ("start_s", _DOUBLE),
+            ("end_s", _DOUBLE),
+            ("speaker", _STRING),
+            ("role", _STRING),
+            ("text", _STRING),
+            ("note", _STRING),
+        ]
+    )
+)
 _STRETCHES = pa.list_(pa.struct([pa.field("start_s", _DOUBLE), pa.field("end_s", _DOUBLE)]))
 
 
@@ -90,6 +105,8 @@ class CallRows:
     moments: Sequence[Row]
     sentences: Sequence[Row]
     entities: Sequence[Row]
+    scores: Sequence[Row] = ()
+    categories: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -724,6 +741,85 @@ ENTITIES: Final = Table(
     ),
 )
 
+_EVIDENCE = (
+    "Where it can be heard, in order: the turn, its seconds, who speaks, the words quoted, and a note on "
+    "what they show. Of what was looked for and not found, the stretches that were searched: `turn` is "
+    "null and `text` empty."
+)
+_DOUBT = (
+    "`needs_person` where the transcript, the speakers or the roles are too doubtful at the place that "
+    "decides, or where something that it takes is not known of the call"
+)
+
+SCORES: Final = Table(
+    "scores",
+    "A row for each criterion of each scorecard that is for the call. The score of a call by a scorecard is "
+    "`sum(points * weight) / sum(max_points * weight)` over the rows whose `points` are not null; a failed "
+    "`critical` criterion fails the call whatever its score.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column("scorecard", _STRING, "Name of the scorecard."),
+        Column("version", _STRING, "Version of the scorecard, as its file says."),
+        Column("section", _STRING, "Section of the scorecard."),
+        Column("criterion", _STRING, "Name of the criterion."),
+        Column(
+            "result",
+            _STRING,
+            f"{_DOUBT}; `not_applicable` where `applies_if` does not hold.",
+            values=RESULTS,
+        ),
+        Column(
+            "points",
+            _DOUBLE,
+            "Points got: `max_points` for a pass, 0 for a fail. Null where there is neither.",
+            nullable=True,
+        ),
+        Column("max_points", _DOUBLE, "Points that a pass is worth."),
+        Column(
+            "weight",
+            _DOUBLE,
+            "What a point weighs in the scorecard: the section's weight times the criterion's.",
+        ),
+        Column("critical", _BOOL, "Whether a fail of the criterion fails the whole call."),
+        Column(
+            "confidence",
+            _DOUBLE,
+            "How sure the words, the speakers and the roles are that decide, 0 to 1: the least of their "
+            "confidences. 0 where nothing could be computed.",
+        ),
+        Column(
+            "computed",
+            _BOOL,
+            "False where something that the criterion takes is not known of the call; `reason` says what.",
+        ),
+        Column("reason", _STRING, "Why the result is this one, in a sentence or two."),
+        Column("evidence", _EVIDENCE_TYPE, _EVIDENCE),
+        Column("scorecard_sha256", _STRING, "SHA-256 of the file of the scorecard, in hexadecimal."),
+    ),
+)
+
+CATEGORIES: Final = Table(
+    "categories",
+    "A row for each category that a call is of, or may be of. Calls that are not of a category have no row.",
+    _DATE_OF_CALL,
+    (
+        _CALL_ID,
+        Column("category", _STRING, "Name of the category."),
+        Column("version", _STRING, "Version of the category, as its file says."),
+        Column("result", _STRING, f"`matched` where the call is of it; {_DOUBT}.", values=MATCHES),
+        Column(
+            "confidence",
+            _DOUBLE,
+            "How sure the words, the speakers and the roles are that decide, 0 to 1: the least of their "
+            "confidences. 0 where nothing could be computed.",
+        ),
+        Column("reason", _STRING, "Why the call is of it, in a sentence or two."),
+        Column("evidence", _EVIDENCE_TYPE, f"The points of interest. {_EVIDENCE}"),
+        Column("category_sha256", _STRING, "SHA-256 of the file of the category, in hexadecimal."),
+    ),
+)
+
 FAILURES: Final = Table(
     "failures",
     "A row for each recording that was set aside the last time it was tried. The row goes when the "
@@ -790,7 +886,10 @@ RUNS: Final = Table(
 TABLES: Final[Mapping[str, Table]] = MappingProxyType(
     {
         table.name: table
-        for table in (CALLS, TURNS, WORDS, SPEAKERS, MOMENTS, SENTENCES, ENTITIES, FAILURES, RUNS)
+        for table in (
+            *(CALLS, TURNS, WORDS, SPEAKERS, MOMENTS, SENTENCES, ENTITIES, SCORES, CATEGORIES),
+            *(FAILURES, RUNS),
+        )
     }
 )
 
@@ -830,6 +929,8 @@ def _type_name(kind: pa.DataType) -> str:
         return f"struct<{', '.join(f'{field.name}: {_type_name(field.type)}' for field in kind)}>"
     if pa.types.is_list(kind):
         return f"list<{_type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{', '.join(f'{each.name}: {_type_name(each.type)}' for each in kind)}>"
     if pa.types.is_timestamp(kind):
         return "timestamp (UTC)"
     if pa.types.is_date(kind):

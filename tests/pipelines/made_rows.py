@@ -220,6 +220,50 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
     )
 
 
+def made_judgement(call_id: str, version: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of `scores`, in number `1 + version % 7`, and one of `categories`, all of this version."""
+    place = {
+        "turn": 0,
+        "start_s": 0.5,
+        "end_s": 1.25,
+        "speaker": "S1",
+        "role": "agent",
+        "text": f"v{version}",
+        "note": "made" * (version % 50),
+    }
+    scores = [
+        {
+            "call_id": call_id,
+            "scorecard": "made",
+            "version": str(version),
+            "section": "All",
+            "criterion": f"criterion-{number}",
+            "result": "pass",
+            "points": 1.0,
+            "max_points": 1.0,
+            "weight": 1.0,
+            "critical": False,
+            "confidence": 0.5,
+            "computed": True,
+            "reason": "Made.",
+            "evidence": [place],
+            "scorecard_sha256": "ab" * 32,
+        }
+        for number in range(1 + version % 7)
+    ]
+    category = {
+        "call_id": call_id,
+        "category": "made",
+        "version": str(version),
+        "result": "matched",
+        "confidence": 0.5,
+        "reason": "Made.",
+        "evidence": [],
+        "category_sha256": "cd" * 32,
+    }
+    return scores, [category]
+
+
 def made_failure(source: str = "calls/a.wav", call_id: str = "", **changes: Any) -> dict[str, Any]:
     """A row of `failures` without `attempts`."""
     return {

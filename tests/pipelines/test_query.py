@@ -83,7 +83,7 @@ def test_a_call_without_its_row_in_calls_is_in_no_view(store: Store) -> None:
         (
             "select * from read_text('/etc/passwd')",
             "A query can read nothing but the tables: calls, turns, words, speakers, moments, sentences, "
-            "entities, failures, runs.",
+            "entities, scores, categories, failures, runs.",
         ),
     ],
 )

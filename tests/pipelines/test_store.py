@@ -31,7 +31,7 @@ from pipelines.store import Store, StoreError
 from pipelines.tables import SCHEMA_VERSION, TABLES, CallRows
 
 HERE = Path(__file__).parent
-PARTS = ("turns", "words", "speakers", "moments", "sentences", "entities")
+PARTS = ("turns", "words", "speakers", "moments", "sentences", "entities", "scores", "categories")
 OF_CALLS = ("calls", *PARTS)
 A = made_call("a").call["call_id"]
 

@@ -5,7 +5,7 @@ import sys
 import pyarrow as pa
 import pytest
 
-from pipelines.tables import CALLS, SCHEMA_VERSION, TABLES, Column, Table, reference_markdown
+from pipelines.tables import CALLS, SCHEMA_VERSION, SCORES, TABLES, Column, Table, reference_markdown
 
 PROMISED = {
     "calls": "call_id source source_sha256 started_at duration_s channels channel_mode sample_rate codec "
@@ -44,6 +44,7 @@ READ_BY_ALL = [
     pa.bool_(),
     pa.timestamp("us", tz="UTC"),
     pa.list_(pa.string()),
+    SCORES.schema.field("evidence").type,
     pa.list_(pa.float64()),
     pa.list_(pa.float32()),
     pa.list_(pa.struct([("start_s", pa.float64()), ("end_s", pa.float64())])),

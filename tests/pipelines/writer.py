@@ -2,6 +2,8 @@
 
 python writer.py FOLDER rewrite      write made calls over and over, of other versions and dates, for ever
 python writer.py FOLDER slowly       the same, a few times a second, and new calls in between
+python writer.py FOLDER judge        replace what made calls are judged, over and over, for ever
+python writer.py FOLDER die-judging  like `die`, while what the call is judged is replaced
 python writer.py FOLDER same N       write version N of one call many times
 python writer.py FOLDER die          in stores 1, 2, … of the folder, write a call that is there again and be
                                      killed before the 1st, 2nd, … change to a file, until there are no more
@@ -17,12 +19,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from made_rows import made_call
+from made_rows import made_call, made_judgement
 
-from pipelines.store import Store, StoreError
+from pipelines.store import Judged, Store, StoreError
 
 NAMES = ("a", "b", "c", "d")
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "open")
@@ -56,6 +58,35 @@ def die(folder: Path) -> None:
         if child == 0:
             sys.addaudithook(killer(str(store.root), moment))
             store.write_call(made_call("a", 1, day=1))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            say(moment, os.WEXITSTATUS(status))
+            return
+
+
+def judge(store: Store) -> None:
+    for version in itertools.count():
+        judge_once(store, NAMES, version)
+        say(version)
+        time.sleep(0.1)
+
+
+def judge_once(store: Store, names: Sequence[str], version: int) -> None:
+    calls = [store.read_stored(made_call(name).call["call_id"]) for name in names]
+    judged = [Judged(call, *made_judgement(call.row["call_id"], version)) for call in calls]
+    assert store.write_judgements(judged) == []
+
+
+def die_judging(folder: Path) -> None:
+    for moment in itertools.count(1):
+        store = Store(folder / str(moment))
+        store.write_call(made_call("a"))
+        judge_once(store, ["a"], 1)
+        child = os.fork()
+        if child == 0:
+            sys.addaudithook(killer(str(store.root), moment))
+            judge_once(store, ["a"], 2)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
@@ -105,12 +136,14 @@ def say(*things: object) -> None:
 
 
 def main(folder: Path, what: str, number: str = "0") -> None:
-    if what in ("tmpfs", "die"):
-        {"tmpfs": tmpfs, "die": die}[what](folder)
+    if what in ("tmpfs", "die", "die-judging"):
+        {"tmpfs": tmpfs, "die": die, "die-judging": die_judging}[what](folder)
         return
     store = Store(folder)
     if what == "rewrite":
         rewrite(store)
+    elif what == "judge":
+        judge(store)
     elif what == "slowly":
         slowly(store)
     elif what == "same":
