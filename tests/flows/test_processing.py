@@ -98,11 +98,12 @@ class Ran:
                 for row in sorted(
                     self.store.table(table).to_pylist(maps_as_pydicts="strict"),
                     key=lambda row: [
-                        str(row.get(name)) for name in ("call_id", "source", "turn", "position", "speaker")
+                        str(row.get(name))
+                        for name in ("call_id", "source", "turn", "position", "speaker", "start_char")
                     ],
                 )
             ]
-            for table in ("calls", "turns", "words", "speakers", "failures")
+            for table in ("calls", "turns", "words", "speakers", "sentences", "entities", "failures")
         }
 
 
