@@ -2,13 +2,13 @@
 
 import logging
 import os
-import warnings
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.offline import stay_offline
+from models.quiet import keep_quiet
 from models.selection import Selection
 from pipelines.failures import RecordingFailure, failure_of
 from pipelines.recording import Recording
@@ -77,7 +77,7 @@ def begin(assignment: Assignment, events: "SimpleQueue[StageBegun]") -> None:
     global _desk
     stay_offline()
     os.environ["OMP_NUM_THREADS"] = str(assignment.threads)
-    _be_quiet()
+    keep_quiet()
     try:
         from models.loaded import load
 
@@ -117,9 +117,3 @@ def work(recording: Recording) -> Outcome:
             failure_row(recording.source, recording.sha256, failure, known.settings_sha256, known.run_id)
         )
     return Outcome(recording.source, recording.size, duration_s, failure)
-
-
-def _be_quiet() -> None:
-    """Keep the libraries' talk off the user's terminal, where it would run into the progress."""
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)

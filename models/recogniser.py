@@ -170,19 +170,20 @@ class Recogniser:
             yield Segment(
                 chunk.start,
                 chunk.end,
-                words=_words(alignment, chunk, self._lead, tokenizer.language_code not in _UNSPACED),
+                words=joined_words(alignment, chunk, self._lead, tokenizer.language_code),
                 mean_logprob=result.scores[0],
             )
 
 
-def _words(
-    alignment: list[dict[str, Any]], chunk: Interval, lead: float, spaced: bool
+def joined_words(
+    alignment: list[dict[str, Any]], chunk: Interval, lead: float, language: str
 ) -> tuple[TimedWord, ...]:
-    """Whisper's word pieces joined to words, with times on the clock of the samples.
+    """The word pieces of faster-whisper's `find_alignment`, joined to words, on the clock of the samples.
 
     Where words are written with spaces between them, a piece without one belongs to the word before it,
     as in "$1" + ",860"; otherwise only punctuation does. Opening marks and "$" come with their space.
     """
+    spaced = language not in _UNSPACED
     words: list[TimedWord] = []
     for piece in alignment:
         text = piece["word"].strip()
@@ -219,6 +220,11 @@ def _spread(chunks: Sequence[Interval], count: int) -> Sequence[Interval]:
         return chunks
     picks = np.linspace(0, len(chunks) - 1, count).round().astype(int)
     return [chunks[i] for i in picks]
+
+
+def device_name() -> str:
+    """Where models compute: `cuda` or `cpu`."""
+    return "cuda" if cuda_available() else "cpu"
 
 
 def cuda_available() -> bool:

@@ -26,15 +26,19 @@ def process(
     recording: Recording, models: LoadedModels, settings: CallSettings, hook: Hook | None = None
 ) -> Call:
     """Turn a recording into a call. Raises a `RecordingFailure` that says why where that cannot be."""
-    given = recording.metadata
+    given, levers = recording.metadata, settings.levers
     with Stages(hook) as stage:
         with stage("decode"):
             audio = decode(recording.path)
-            channels = without_cross_talk(separate(audio))
+            channels = separate(audio)
+            if levers.cross_talk_suppression:
+                channels = without_cross_talk(channels)
             tracks = channels.tracks
         # Who speaks is found out on one core while what is said is found out on another.
         speakers = given.speakers or settings.speakers
-        voices = stage.beside("diarize", diarize_voices, channels, speakers, models.diarizer)
+        voices = stage.beside(
+            "diarize", diarize_voices, channels, speakers, models.diarizer, levers.two_party_prior
+        )
         with stage("vad"):
             activity = find_speech(tracks, models.recogniser)
             if not any(heard.speech for heard in activity):
@@ -43,7 +47,13 @@ def process(
             wanted = given.language or settings.language
             language = choose_language(recording.path, tracks, activity, wanted, models.recogniser)
             transcripts = transcribe(
-                tracks, activity, language.code, settings.vocabulary, models.recogniser, models.aligner
+                tracks,
+                activity,
+                language.code,
+                settings.vocabulary,
+                models.recogniser,
+                models.aligner,
+                levers.word_edges_on_sound,
             )
         with stage("attribute"):
             diarization = speakers_of(channels, activity, voices.result())

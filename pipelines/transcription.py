@@ -43,17 +43,18 @@ def transcribe(
     vocabulary: Vocabulary,
     recogniser: Recogniser,
     aligner: Aligner | None,
+    on_sound: bool = True,
 ) -> tuple[tuple[Segment, ...], ...]:
     """The segments of each track, all tracks at once, their words' times settled.
 
-    The times come from the aligner where it knows the language.
+    The times come from the aligner where it knows the language; `on_sound` as for `settle_times`.
     """
 
     def of_track(track: Samples, heard: SpeechActivity) -> tuple[Segment, ...]:
         segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)
         if aligner is not None and aligner.serves(language):
             segments = aligner.align(segments, track, language)
-        return settle_times(segments, track)
+        return settle_times(segments, track, on_sound)
 
     with ThreadPoolExecutor(len(tracks)) as threads:
         return tuple(threads.map(of_track, tracks, activity))
