@@ -126,6 +126,7 @@ def benchmark(
         raise UsageError(f"--out writes into a folder, and {out} is a file.")
     found = find_labelled(labelled, references)
     _tell(found)
+    _check(found, ())
     catalogue = load_catalogue()
     selection = select(
         catalogue, profile or catalogue.default_profile, replacements_of(replacements), models_dir()
