@@ -1,6 +1,7 @@
 """A process for each system, so that what one of them needs of memory is told apart."""
 
 import os
+import signal
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -79,6 +80,7 @@ _system: "System | Exception | None" = None
 def _begin(setup: Setup) -> None:
     """Load the models into this process. An error is kept until somebody asks for them."""
     global _system
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, and without a traceback
     stay_offline()
     threads = threads_each(setup.cores) if setup.system == OURS else setup.cores
     os.environ["OMP_NUM_THREADS"] = str(threads)

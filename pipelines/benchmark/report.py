@@ -1,14 +1,15 @@
 """What a benchmark or an ablation found: sentences, tables, and all of it as JSON."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.benchmark.contest import ALL_ON, Ablation, Conditions, Contest, LeftOut
+from pipelines.benchmark.heard import Heard
 from pipelines.benchmark.labelled import Labelled
 from pipelines.benchmark.machine import Machine
-from pipelines.benchmark.processes import OURS, THEIRS
+from pipelines.benchmark.processes import OURS, THEIRS, SystemName
 from pipelines.benchmark.scores import score_alike
 from pipelines.benchmark.speed import WHOLE, WORD_TIMES, Speed, speeds
 from pipelines.evaluation import Evaluation, Rules, as_json, report
@@ -194,7 +195,7 @@ def _rules(evaluation: Evaluation) -> str:
     return f"Normaliser {names}; DER counts overlap; 95 % intervals are a bootstrap over recordings"
 
 
-def _two_channels(heard: Any) -> list[str]:
+def _two_channels(heard: Iterable[Sequence[Heard]]) -> list[str]:
     modes = Counter(results[0].channel_mode for results in heard)
     if not modes["split"]:
         return []
@@ -258,7 +259,7 @@ def _times(audio_s: float, seconds: float | None) -> str:
     return f"{times:.1f}" if times < 100 else f"{times:,.0f}"
 
 
-def _memory(peaks: Mapping[Any, int]) -> Section:
+def _memory(peaks: Mapping[SystemName, int]) -> Section:
     ours, theirs = peaks[OURS], peaks[THEIRS]
     return "", [
         ("Memory", OURS, THEIRS, f"{OURS} takes"),
