@@ -61,7 +61,7 @@ _CLOSING = set(".,!?:;…—–-)]}”»。，、？！：；")
 """Marks that belong to the word before them even after a space."""
 
 _SPELLED_NUMBER = re.compile(r"(?<![\d-])\d(?:-\d){2,}(?![\d-])")
-"""A number that is said digit by digit, as Whisper often writes one; elsewhere it writes the same as 70023."""
+"""A number that is said digit by digit, as Whisper often writes one; elsewhere it writes 70023."""
 
 _PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
 
@@ -180,7 +180,9 @@ class Recogniser:
             yield Segment(
                 chunk.start,
                 chunk.end,
-                words=joined_words(alignment, chunk, self._lead, tokenizer.language_code),
+                words=_with_numbers_joined(
+                    joined_words(alignment, chunk, self._lead, tokenizer.language_code)
+                ),
                 mean_logprob=result.scores[0],
             )
 
@@ -223,6 +225,10 @@ def joined_words(
             )
         else:
             words.append(TimedWord(start, end, text, confidence, "cross_attention"))
+    return tuple(words)
+
+
+def _with_numbers_joined(words: Sequence[TimedWord]) -> tuple[TimedWord, ...]:
     return tuple(replace(word, text=_SPELLED_NUMBER.sub(_joined_digits, word.text)) for word in words)
 
 

@@ -58,7 +58,8 @@ def process(
         with stage("attribute"):
             diarization = speakers_of(channels, activity, voices.result())
             words = attribute(transcripts, diarization, channels)
-            words, diarization = resegment(words, diarization, speakers)
+            if levers.utterance_voices:
+                words, diarization = resegment(words, diarization, speakers)
             words, people = name_speakers(words, diarization, channels, given.channel_roles)
             turns = make_turns(words)
         with stage("converse"):

@@ -11,6 +11,10 @@ class Levers:
     two_party_prior: bool = True
     """Where clustering finds one voice it looks for a second, and keeps it if the two differ."""
 
+    utterance_voices: bool = True
+    """Who says an utterance is decided by its own voice, and not by the window that it was diarized in; what
+    was taken for two speakers and is one voice becomes one."""
+
     word_edges_on_sound: bool = True
     """Words begin and end where the sound beside them does, and last no longer than a word can."""
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from flows.benchmarking import benchmark
 from models.errors import UsageError
 from models.loaded import LoadedModels
 from models.speech import SAMPLE_RATE
+from pipelines.levers import Levers
 
 SECONDS = 20
+LEVERS = [lever.name.replace("_", " ") for lever in fields(Levers)]
 
 
 def run(*arguments: str | Path) -> Result:
@@ -63,7 +66,7 @@ def test_an_ablation_has_a_row_for_each_lever(labelled: Path) -> None:
     result = run(labelled, "--profile", "tiny", "--ablation")
     assert result.return_value == 1
     lines = result.stdout.splitlines()
-    for name in ("nothing: all on", "two party prior", "word edges on sound", "cross talk suppression"):
+    for name in ("nothing: all on", *LEVERS):
         assert sum(line.startswith(name) for line in lines) == 1
     assert "WhisperX" not in result.stdout
 
