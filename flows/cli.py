@@ -23,7 +23,9 @@ os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
 
 import click  # noqa: E402 - the switches come before everything else
 
+from flows.benchmarking import benchmark  # noqa: E402
 from flows.evaluating import evaluate  # noqa: E402
+from flows.options import replacements_of  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
 
@@ -216,7 +218,7 @@ def run(
     examples = examples or SHIPPED
     examples_in(examples)  # what is wrong with them stops the run before any call is touched
     selection = select(
-        catalogue, profile or catalogue.default_profile, _replacements(replacements), models_dir()
+        catalogue, profile or catalogue.default_profile, replacements_of(replacements), models_dir()
     )
     from flows.processing import Plan
     from flows.processing import run as process
@@ -235,13 +237,6 @@ def _speakers(text: str) -> int | None:
     if not text.isdigit() or not int(text):
         raise UsageError(f'--speakers takes a number from 1 on, or auto, and not "{text}".')
     return int(text)
-
-
-def _replacements(pairs: tuple[str, ...]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise UsageError(f'--model takes ROLE=MODEL, such as recogniser=./my-model, and not "{pair}".')
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 @main.command(epilog="Example: callfolio status --store night/")
@@ -292,6 +287,7 @@ def query(sql: str, store: Path, form: str) -> None:
 main.add_command(evaluate)
 main.add_command(score)
 main.add_command(scorecards)
+main.add_command(benchmark)
 
 
 @main.group()
@@ -356,7 +352,7 @@ def pull(names: tuple[str, ...], profile: str | None, replacements: tuple[str, .
         name = profile or catalogue.default_profile
         chosen = [
             m
-            for m in wanted(catalogue, name, _replacements(replacements)).values()
+            for m in wanted(catalogue, name, replacements_of(replacements)).values()
             if not isinstance(m, Path)
         ]
     pull_all(chosen, models_dir())

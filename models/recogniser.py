@@ -46,6 +46,12 @@ BEAM_SIZE = 5
 _BATCH_SIZES = {"cpu": 4, "cuda": 16}
 """Chunks decoded together. On a CPU four are as fast as eight, which take 300 MB more."""
 
+NO_SPEECH_PROBABILITY = 0.6
+NO_SPEECH_LOGPROB = -1.0
+"""Whisper's own rule: a chunk that it takes for silence with this probability at least, and whose words it
+believes in with less than this mean log-probability, has no words. WhisperX leaves the rule out, and hears a
+"thank you" in a click."""
+
 LANGUAGE_CHUNKS = 4
 """Stretches of speech, spread over the recording, that vote on its language."""
 
@@ -55,7 +61,7 @@ _CLOSING = set(".,!?:;…—–-)]}”»。，、？！：；")
 """Marks that belong to the word before them even after a space."""
 
 _SPELLED_NUMBER = re.compile(r"(?<![\d-])\d(?:-\d){2,}(?![\d-])")
-"""A number that is said digit by digit, as Whisper often writes one; elsewhere it writes the same as 70023."""
+"""A number that is said digit by digit, as Whisper often writes one; elsewhere it writes 70023."""
 
 _PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
 
@@ -101,12 +107,15 @@ class Recogniser:
         """The codes of the languages that the model can write."""
         return frozenset(self._whisper.supported_languages)
 
-    def find_speech(self, samples: Samples) -> SpeechActivity:
-        """Detect speech in `samples`, shape `(n,)`."""
+    def find_speech(self, samples: Samples, at_pauses: bool = True) -> SpeechActivity:
+        """Detect speech in `samples`, shape `(n,)`; its chunks are cut `at_pauses` or as WhisperX does."""
         scores = self._vad({"waveform": Pyannote.preprocess_audio(samples), "sample_rate": SAMPLE_RATE})
         binarize = Binarize(onset=VAD_ONSET, offset=VAD_OFFSET, max_duration=CHUNK_S)
         speech = tuple(Interval(span.start, span.end) for span in binarize(scores).get_timeline())
-        return SpeechActivity(speech, cut_at_pauses(speech, CHUNK_S, len(samples) / SAMPLE_RATE))
+        if at_pauses:
+            return SpeechActivity(speech, cut_at_pauses(speech, CHUNK_S, len(samples) / SAMPLE_RATE))
+        merged = Pyannote.merge_chunks(scores, CHUNK_S, VAD_ONSET, VAD_OFFSET) if speech else []
+        return SpeechActivity(speech, tuple(Interval(chunk["start"], chunk["end"]) for chunk in merged))
 
     def detect_language(self, samples: Samples, chunks: Sequence[Interval]) -> LanguageGuess:
         """Let several stretches of speech vote, each with the weight of its seconds."""
@@ -162,27 +171,40 @@ class Recogniser:
             max_length=whisper.max_length,
             suppress_tokens=[-1],
             return_scores=True,
+            return_no_speech_prob=True,
         )
-        texts = [[token for token in r.sequences_ids[0] if token < tokenizer.eot] for r in results]
+        texts = [
+            [] if _is_silence(r) else [token for token in r.sequences_ids[0] if token < tokenizer.eot]
+            for r in results
+        ]
         frames = [round(chunk.duration * whisper.frames_per_second) for chunk in chunks]
         alignments = whisper.find_alignment(tokenizer, texts, encoded, frames)
         for chunk, result, alignment in zip(chunks, results, alignments, strict=True):
             yield Segment(
                 chunk.start,
                 chunk.end,
-                words=_words(alignment, chunk, self._lead, tokenizer.language_code not in _UNSPACED),
+                words=_with_numbers_joined(
+                    joined_words(alignment, chunk, self._lead, tokenizer.language_code)
+                ),
                 mean_logprob=result.scores[0],
             )
 
 
-def _words(
-    alignment: list[dict[str, Any]], chunk: Interval, lead: float, spaced: bool
+def _is_silence(result: Any) -> bool:
+    """Whether Whisper takes the chunk that it decoded for silence."""
+    silent = result.no_speech_prob > NO_SPEECH_PROBABILITY
+    return bool(silent and result.scores[0] < NO_SPEECH_LOGPROB)
+
+
+def joined_words(
+    alignment: list[dict[str, Any]], chunk: Interval, lead: float, language: str
 ) -> tuple[TimedWord, ...]:
-    """Whisper's word pieces joined to words, with times on the clock of the samples.
+    """The word pieces of faster-whisper's `find_alignment`, joined to words, on the clock of the samples.
 
     Where words are written with spaces between them, a piece without one belongs to the word before it,
     as in "$1" + ",860"; otherwise only punctuation does. Opening marks and "$" come with their space.
     """
+    spaced = language not in _UNSPACED
     words: list[TimedWord] = []
     for piece in alignment:
         text = piece["word"].strip()
@@ -206,6 +228,10 @@ def _words(
             )
         else:
             words.append(TimedWord(start, end, text, confidence, "cross_attention"))
+    return tuple(words)
+
+
+def _with_numbers_joined(words: Sequence[TimedWord]) -> tuple[TimedWord, ...]:
     return tuple(replace(word, text=_SPELLED_NUMBER.sub(_joined_digits, word.text)) for word in words)
 
 
@@ -219,6 +245,11 @@ def _spread(chunks: Sequence[Interval], count: int) -> Sequence[Interval]:
         return chunks
     picks = np.linspace(0, len(chunks) - 1, count).round().astype(int)
     return [chunks[i] for i in picks]
+
+
+def device_name() -> str:
+    """Where models compute: `cuda` or `cpu`."""
+    return "cuda" if cuda_available() else "cpu"
 
 
 def cuda_available() -> bool:

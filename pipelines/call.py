@@ -37,30 +37,41 @@ def process(
 
     `examples` are those that come with Callfolio where none are given.
     """
-    given = recording.metadata
+    given, levers = recording.metadata, settings.levers
     examples = examples or examples_in(embedder=models.embedder)
     with Stages(hook) as stage:
         with stage("decode"):
             audio = decode(recording.path)
-            channels = without_cross_talk(separate(audio))
+            channels = separate(audio)
+            if levers.cross_talk_suppression:
+                channels = without_cross_talk(channels)
             tracks = channels.tracks
         # Who speaks is found out on one core while what is said is found out on another.
         speakers = given.speakers or settings.speakers
-        voices = stage.beside("diarize", diarize_voices, channels, speakers, models.diarizer)
+        voices = stage.beside(
+            "diarize", diarize_voices, channels, speakers, models.diarizer, levers.two_party_prior
+        )
         with stage("vad"):
-            activity = find_speech(tracks, models.recogniser)
+            activity = find_speech(tracks, models.recogniser, levers.chunks_cut_at_pauses)
             if not any(heard.speech for heard in activity):
                 raise NoSpeech(recording.path, audio.duration)
         with stage("transcribe"):
             wanted = given.language or settings.language
             language = choose_language(recording.path, tracks, activity, wanted, models.recogniser)
             transcripts = transcribe(
-                tracks, activity, language.code, settings.vocabulary, models.recogniser, models.aligner
+                tracks,
+                activity,
+                language.code,
+                settings.vocabulary,
+                models.recogniser,
+                models.aligner,
+                levers.word_edges_on_sound,
             )
         with stage("attribute"):
             diarization = speakers_of(channels, activity, voices.result())
             words = attribute(transcripts, diarization, channels)
-            words, diarization = resegment(words, diarization, speakers)
+            if levers.utterance_voices:
+                words, diarization = resegment(words, diarization, speakers)
             words, people = name_speakers(words, diarization, channels, given.channel_roles)
             turns = make_turns(words)
         with stage("read"):

@@ -10,14 +10,16 @@ EXPECTED_SPEAKERS = 2
 """A call or a consultation is a conversation of two, unless what is heard says otherwise."""
 
 
-def diarize_voices(channels: Channels, speakers: int | None, diarizer: Diarizer) -> Diarization | None:
+def diarize_voices(
+    channels: Channels, speakers: int | None, diarizer: Diarizer, two_party: bool = True
+) -> Diarization | None:
     """Diarize a `mono` or `mixed` call; None for a `split` one, whose channels are the speakers.
 
-    `speakers` is their number where it is known.
+    `speakers` is their number where it is known; where it is not, `two_party` expects a conversation.
     """
     if channels.mode == "split":
         return None
-    return diarizer.diarize(channels.tracks[0], speakers, expected=EXPECTED_SPEAKERS)
+    return diarizer.diarize(channels.tracks[0], speakers, expected=EXPECTED_SPEAKERS if two_party else 1)
 
 
 def speakers_of(

@@ -11,6 +11,7 @@ from typing import Literal
 
 from models.errors import UsageError
 from models.speech import Vocabulary
+from pipelines.levers import Levers
 
 Kind = Literal["contact_center", "consultation"]
 
@@ -25,8 +26,8 @@ class CallSettings:
     """Settings that hold for every recording that its metadata does not set otherwise.
 
     None is for what is to be found out: `kind` by what is said, `language`, an ISO 639-1 code, and the number
-    of `speakers` by ear. `silence_s` are the seconds without talk from which on these are
-    non-talk time.
+    of `speakers` by ear. `silence_s` are the seconds without talk from which on these are non-talk time.
+    `levers` are not for users to set, but for the ablation.
     """
 
     kind: Kind | None = None
@@ -34,6 +35,7 @@ class CallSettings:
     speakers: int | None = None
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     silence_s: float = SILENCE_S
+    levers: Levers = field(default_factory=Levers)
 
     def as_json(self) -> str:
         """The settings as a JSON object, keys in order."""
@@ -44,6 +46,15 @@ def fingerprint(settings: CallSettings, models: Mapping[str, str]) -> str:
     """SHA-256 in hex over the version, the settings and the models (name to SHA-256 of its files)."""
     facts = {"version": PIPELINE_VERSION, "settings": settings.as_json(), "models": dict(models)}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def threads_each(cores: int) -> int:
+    """Threads of each model of a process that has `cores`.
+
+    It does two things at once: it transcribes and diarizes, or decodes the two channels of a call. On two
+    cores that is half as fast again as all threads for one thing after the other.
+    """
+    return max(1, cores // 2)
 
 
 def read_vocabulary(path: Path | None) -> Vocabulary:

@@ -142,6 +142,12 @@ class Store:
                 f"The store {root} was written by a newer version of Callfolio (tables of version {version}; "
                 f"this one knows {SCHEMA_VERSION}). Update Callfolio, or name the folder of another store."
             )
+        if version < SCHEMA_VERSION:
+            raise UsageError(
+                f"The store {root} was written by an older version of Callfolio (tables of version {version}; "
+                f"this one writes {SCHEMA_VERSION}). Name the folder of another store and process the "
+                "recordings into it."
+            )
 
     # Writing
 

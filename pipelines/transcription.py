@@ -11,10 +11,12 @@ from pipelines.failures import LanguageUnsupported
 from pipelines.word_times import settle_times
 
 
-def find_speech(tracks: Sequence[Samples], recogniser: Recogniser) -> tuple[SpeechActivity, ...]:
-    """Detect speech on each track, shape `(n,)` each, all tracks at once."""
+def find_speech(
+    tracks: Sequence[Samples], recogniser: Recogniser, at_pauses: bool = True
+) -> tuple[SpeechActivity, ...]:
+    """Detect speech on each track, shape `(n,)` each, all tracks at once; `at_pauses` as for the recogniser."""
     with ThreadPoolExecutor(len(tracks)) as threads:
-        return tuple(threads.map(recogniser.find_speech, tracks))
+        return tuple(threads.map(lambda track: recogniser.find_speech(track, at_pauses), tracks))
 
 
 def choose_language(
@@ -43,17 +45,18 @@ def transcribe(
     vocabulary: Vocabulary,
     recogniser: Recogniser,
     aligner: Aligner | None,
+    on_sound: bool = True,
 ) -> tuple[tuple[Segment, ...], ...]:
     """The segments of each track, all tracks at once, their words' times settled.
 
-    The times come from the aligner where it knows the language.
+    The times come from the aligner where it knows the language; `on_sound` as for `settle_times`.
     """
 
     def of_track(track: Samples, heard: SpeechActivity) -> tuple[Segment, ...]:
         segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)
         if aligner is not None and aligner.serves(language):
             segments = aligner.align(segments, track, language)
-        return settle_times(segments, track)
+        return settle_times(segments, track, on_sound)
 
     with ThreadPoolExecutor(len(tracks)) as threads:
         return tuple(threads.map(of_track, tracks, activity))

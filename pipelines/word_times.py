@@ -42,10 +42,11 @@ class Sounding:
     ends: NDArray[np.intp]
 
 
-def settle_times(segments: Sequence[Segment], samples: Samples) -> tuple[Segment, ...]:
+def settle_times(segments: Sequence[Segment], samples: Samples, on_sound: bool = True) -> tuple[Segment, ...]:
     """Settle the times of all words of one track, `samples` of shape `(n,)`.
 
-    Words stay in their order; starts never go back, and every word lies within the track.
+    Words stay in their order; starts never go back, and every word lies within the track. With `on_sound`
+    their edges are set on the sound, too.
     """
     duration = len(samples) / SAMPLE_RATE
     sounding = find_sound(samples)
@@ -53,8 +54,9 @@ def settle_times(segments: Sequence[Segment], samples: Samples) -> tuple[Segment
     floor = 0.0
     for segment in segments:
         words = _in_order(segment.words, floor, duration)
-        words = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
-        words = _in_order(words, floor, duration)
+        if on_sound:
+            words = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
+            words = _in_order(words, floor, duration)
         floor = max([floor, *(word.start for word in words)])
         settled.append(replace(segment, words=tuple(words)))
     return tuple(settled)

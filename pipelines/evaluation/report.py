@@ -19,15 +19,10 @@ from pipelines.evaluation.evaluation import (
     estimates,
     slices,
 )
+from pipelines.evaluation.layout import Section, interval_text, markdown_section, text_section, value_text
 from pipelines.evaluation.metrics.silence import MARGIN_S
 from pipelines.evaluation.rates import Sum, TimeErrors
 from pipelines.evaluation.scoring import DER_COLLARS_S
-
-Rows = Sequence[Sequence[str]]
-Section = tuple[str, Rows]
-"""A title and a table, whose first row is its head."""
-
-_SCALE = {"%": 100.0, "s": 1.0, "/min": 1.0}
 
 
 @dataclass(frozen=True)
@@ -59,23 +54,13 @@ def report(evaluation: Evaluation, columns: Sequence[str] = (), compared: Evalua
 
 def as_text(found: Report) -> str:
     """Head, figures, slices and comparison, for a terminal."""
-    parts = [_head(found)]
-    for title, rows in _figures(found):
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        parts.append("\n".join([title, *lines] if title else lines))
-    return "\n\n".join(parts)
+    return "\n\n".join([_head(found), *map(text_section, _figures(found))])
 
 
 def as_markdown(found: Report) -> str:
     """Everything, with the errors."""
-    parts = ["# Evaluation", _head(found)]
-    for title, (head, *rows) in [*_figures(found), *_errors(found.errors)]:
-        if title:
-            parts.append(f"## {title}")
-        lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else "None.")
-    return "\n\n".join(parts) + "\n"
+    sections = [*_figures(found), *_errors(found.errors)]
+    return "\n\n".join(["# Evaluation", _head(found), *map(markdown_section, sections)]) + "\n"
 
 
 def as_json(found: Report) -> dict[str, Any]:
@@ -151,7 +136,7 @@ def _figures(found: Report) -> list[Section]:
         rows = [("", *(f"{label} ({calls})" for label, calls, _ in groups))]
         for name, label in labels.items():
             cells = [
-                next((_value(of.value, of.figure.unit) for of in figures if of.figure.name == name), "–")
+                next((value_text(of.value, of.figure.unit) for of in figures if of.figure.name == name), "–")
                 for _, _, figures in groups
             ]
             rows.append((label, *cells))
@@ -161,10 +146,10 @@ def _figures(found: Report) -> list[Section]:
         rows += [
             (
                 one.figure.label,
-                _value(one.value, one.figure.unit),
-                _value(one.compared, one.figure.unit),
-                _value(one.difference, one.figure.unit, "+"),
-                _interval(one),
+                value_text(one.value, one.figure.unit),
+                value_text(one.compared, one.figure.unit),
+                value_text(one.difference, one.figure.unit, "+"),
+                interval_text(one),
                 one.verdict,
             )
             for one in found.differences
@@ -174,19 +159,7 @@ def _figures(found: Report) -> list[Section]:
 
 
 def _row(of: Estimate) -> tuple[str, str, str, str]:
-    return of.figure.label, _value(of.value, of.figure.unit), _interval(of), _parts(of)
-
-
-def _value(value: float, unit: str, sign: str = "") -> str:
-    decimals = 3 if unit == "s" else 1
-    return f"{value * _SCALE[unit]:{sign}.{decimals}f} {unit}"
-
-
-def _interval(of: Estimate | Difference) -> str:
-    if of.low is None or of.high is None:
-        return ""
-    scale, decimals = _SCALE[of.figure.unit], 3 if of.figure.unit == "s" else 1
-    return f"{of.low * scale:.{decimals}f} to {of.high * scale:.{decimals}f}"
+    return of.figure.label, value_text(of.value, of.figure.unit), interval_text(of), _parts(of)
 
 
 def _parts(of: Estimate) -> str:
@@ -227,7 +200,7 @@ def _errors(errors: Errors) -> list[Section]:
                 *(
                     (
                         call.call,
-                        _value(call.words.rate or 0.0, "%"),
+                        value_text(call.words.rate or 0.0, "%"),
                         str(sum(call.words.counts[:-1])),
                         str(call.words.length),
                         str(call.misattributed),

@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 from typing import Any
 
-from pipelines.tables import CallRows
+from pipelines.tables import SCHEMA_VERSION, CallRows
 
 DAY = dt.datetime(2024, 3, 5, 9, 30, tzinfo=dt.UTC)
 
@@ -191,7 +191,7 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         "models": {"recogniser": "ab" * 32},
         "settings_sha256": f"settings-{version}",
         "pipeline_version": "0.1.0",
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "run_id": "run-1",
         "processed_at": DAY + dt.timedelta(days=100, seconds=version),
         "stage_s": {"transcribe": 1.5},

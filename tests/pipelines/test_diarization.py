@@ -62,6 +62,12 @@ def test_a_mono_call_is_diarized_with_two_speakers_expected_or_as_many_as_are_kn
     assert speakers_of(channels, [SpeechActivity((Interval(0.0, 1.0),), ())], voices) is voices
 
 
+def test_without_the_two_party_prior_one_speaker_is_enough() -> None:
+    diarizer = Listening()
+    diarize_voices(Channels("mono", (SILENCE,), (1,), ""), None, diarizer, two_party=False)
+    assert diarizer.asked == [(len(SILENCE), None, 1)]
+
+
 def test_where_nobody_speaks_nothing_overlaps() -> None:
     assert overlaps(spans()) == ()
 

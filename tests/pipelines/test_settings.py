@@ -1,6 +1,7 @@
 """Settings make a fingerprint by which a call is done again, and a vocabulary comes from a file."""
 
-from dataclasses import replace
+import json
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from models.errors import UsageError
 from models.speech import Vocabulary
+from pipelines.levers import Levers
 from pipelines.settings import CallSettings, fingerprint, read_vocabulary
 
 MODELS = {"whisper-tiny.en": "ab" * 32, "vbx-plda": "cd" * 32}
@@ -28,6 +30,7 @@ def test_the_same_settings_and_models_have_the_same_fingerprint_in_whatever_orde
         {"vocabulary": Vocabulary(hotwords="Callfolio")},
         {"vocabulary": Vocabulary(prompt="Callfolio")},
         {"silence_s": 5.0},
+        *({"levers": levers} for _, levers in Levers().each_off()),
     ],
     ids=str,
 )
@@ -44,10 +47,16 @@ def test_another_model_or_another_version_of_one_changes_the_fingerprint() -> No
 
 
 def test_settings_are_readable_json() -> None:
-    assert CallSettings("consultation", "es", 2, Vocabulary("Żółć", "")).as_json() == (
-        '{"kind": "consultation", "language": "es", "silence_s": 3.0, "speakers": 2, '
-        '"vocabulary": {"hotwords": "Żółć", "prompt": ""}}'
-    )
+    text = CallSettings("consultation", "es", 2, Vocabulary("Żółć", "")).as_json()
+    assert json.loads(text) == {
+        "kind": "consultation",
+        "language": "es",
+        "speakers": 2,
+        "silence_s": 3.0,
+        "vocabulary": {"hotwords": "Żółć", "prompt": ""},
+        "levers": dict.fromkeys((lever.name for lever in fields(Levers)), True),
+    }
+    assert "Żółć" in text
 
 
 def test_no_vocabulary_is_an_empty_one() -> None:

@@ -508,9 +508,17 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         Store(tmp_path)
     assert str(caught.value) == (
-        f"The store {tmp_path} was written by a newer version of Callfolio (tables of version 2; this one "
-        "knows 1). Update Callfolio, or name the folder of another store."
+        f"The store {tmp_path} was written by a newer version of Callfolio (tables of version "
+        f"{SCHEMA_VERSION + 1}; this one knows {SCHEMA_VERSION}). Update Callfolio, or name the folder of another store."
     )
+
+
+def test_a_store_of_an_older_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    marker = Store(tmp_path).root / "callfolio-store.json"
+    marker.write_text(json.dumps({"schema_version": 1}))
+    with pytest.raises(UsageError, match=r"an older version .* process the recordings into it\.$"):
+        Store(tmp_path)
+    assert json.loads(marker.read_text()) == {"schema_version": 1}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"schema_version": "one"}'])

@@ -34,6 +34,13 @@ def test_a_word_stretched_over_a_pause_ends_with_the_sound_that_most_of_it_is_in
     assert settled([(1.0, 4.0)], [(0.2, 2.5), (3.8, 5.0)]) == near((1.0, 2.5))
 
 
+def test_words_may_be_left_where_they_were_placed_as_long_as_they_are_in_order() -> None:
+    made = tuple(TimedWord(start, end, "word", 0.9, "ctc") for start, end in [(1.0, 4.0), (3.9, 4.5)])
+    sound = sounding([(0.2, 2.5), (3.8, 5.0)])
+    [segment] = settle_times([Segment(0.0, DURATION, made, -0.5)], sound, on_sound=False)
+    assert [(word.start, word.end) for word in segment.words] == [(1.0, 3.9), (3.9, 4.5)]
+
+
 def test_a_word_that_is_begun_in_the_pause_before_it_begins_with_the_sound() -> None:
     assert settled([(2.0, 4.0)], [(0.0, 1.2), (3.0, 5.0)]) == near((3.0, 4.0))
 
