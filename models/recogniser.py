@@ -55,7 +55,7 @@ _CLOSING = set(".,!?:;…—–-)]}”»。，、？！：；")
 """Marks that belong to the word before them even after a space."""
 
 _SPELLED_NUMBER = re.compile(r"(?<![\d-])\d(?:-\d){2,}(?![\d-])")
-"""A number that is said digit by digit, as Whisper often writes one; elsewhere it writes the same as 70023."""
+"""A number said digit by digit, as Whisper often writes it; elsewhere it writes the same one as 70023."""
 
 _PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
 
