@@ -117,7 +117,7 @@ class Voice:
         """Embed the sound of the intervals together, shape `(dimension,)`; NaN when there is too little."""
         weights = np.zeros(len(self.frames), np.float32)
         for interval in intervals:
-            start, end = interval.start / VOICE_FRAME_S, interval.end / VOICE_FRAME_S
+            start, end = max(interval.start / VOICE_FRAME_S, 0.0), interval.end / VOICE_FRAME_S
             covered = np.arange(int(start), min(int(np.ceil(end)), len(weights)))
             share = np.minimum(covered + 1, end) - np.maximum(covered, start)
             weights[covered] = np.maximum(weights[covered], share)

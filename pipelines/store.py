@@ -144,9 +144,9 @@ class Store:
             )
         if version < SCHEMA_VERSION:
             raise UsageError(
-                f"The store {root} was written by an older version of Callfolio (tables of version {version}; "
-                f"this one writes {SCHEMA_VERSION}). Name the folder of another store and process the "
-                "recordings into it."
+                f"The store {root} was written by an older version of Callfolio (tables of version "
+                f"{version}; this one writes {SCHEMA_VERSION}). Name the folder of another store and process "
+                "the recordings into it."
             )
 
     # Writing

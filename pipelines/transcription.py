@@ -14,7 +14,7 @@ from pipelines.word_times import settle_times
 def find_speech(
     tracks: Sequence[Samples], recogniser: Recogniser, at_pauses: bool = True
 ) -> tuple[SpeechActivity, ...]:
-    """Detect speech on each track, shape `(n,)` each, all tracks at once; `at_pauses` as for the recogniser."""
+    """Detect speech on each track, shape `(n,)` each, all at once; `at_pauses` as for the recogniser."""
     with ThreadPoolExecutor(len(tracks)) as threads:
         return tuple(threads.map(lambda track: recogniser.find_speech(track, at_pauses), tracks))
 

@@ -17,7 +17,7 @@ from models.speech import SAMPLE_RATE, Samples, Segment, TimedWord
 LONGEST_WORD_S = 2.0
 """No word lasts longer; what is placed beyond it is noise that follows it."""
 
-_LONGEST_DIGIT_S = 0.6
+LONGEST_DIGIT_S = 0.6
 """But a number may be said digit by digit."""
 
 REACH_S = 0.3
@@ -103,7 +103,7 @@ def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Soundin
 
 
 def _shortened(word: TimedWord) -> TimedWord:
-    longest = max(LONGEST_WORD_S, _LONGEST_DIGIT_S * sum(letter.isdigit() for letter in word.text))
+    longest = max(LONGEST_WORD_S, LONGEST_DIGIT_S * sum(letter.isdigit() for letter in word.text))
     return replace(word, end=min(word.end, word.start + longest))
 
 

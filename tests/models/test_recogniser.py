@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sample_calls import SAMPLE_CALLS, samples_of, word_error
 
+import models.recogniser
 from models.loaded import LoadedModels
 from models.recogniser import CHUNK_S, Recogniser
 from models.speech import (
@@ -103,6 +104,42 @@ def test_a_word_is_text_with_a_probability_and_says_where_its_times_come_from(he
 
 def test_an_amount_of_money_is_one_word(heard: Heard) -> None:
     assert "$1,860," in [word.text for word in heard.words]
+
+
+def written(*pieces: str) -> list[str]:
+    """The words that pieces of Whisper's, one a second, are put together to."""
+    alignment = [
+        {"word": piece, "start": float(at), "end": at + 1.0, "probability": 0.9}
+        for at, piece in enumerate(pieces)
+    ]
+    words = models.recogniser._words(alignment, Interval(0.0, CHUNK_S), 0.0, spaced=True)
+    return [word.text for word in words]
+
+
+@pytest.mark.parametrize(
+    ("spelled", "joined"),
+    [
+        ("7-1-5-1-3", "71513"),
+        ("7-1-5-1-3.", "71513."),
+        ("(0-8-0)", "(080)"),
+        ("A4-1-2", "A412"),
+        ("7-8", "7-8"),
+        ("555-1234", "555-1234"),
+        ("5-5-2020", "5-5-2020"),
+        ("2020-5-5", "2020-5-5"),
+        ("1-800-5-5-5", "1-800-5-5-5"),
+        ("M-A-I-N", "M-A-I-N"),
+        ("1,860", "1,860"),
+    ],
+)
+def test_a_number_said_digit_by_digit_is_written_as_one_and_nothing_else_is(
+    spelled: str, joined: str
+) -> None:
+    assert written(f" {spelled}") == [joined]
+
+
+def test_digits_in_pieces_are_one_number_with_the_time_of_all_of_them() -> None:
+    assert written(" code", " 7", "-1", "-", "5", "-1", "-3", ".", " Thanks") == ["code", "71513.", "Thanks"]
 
 
 def test_the_same_samples_give_the_same_words(recogniser: Recogniser, heard: Heard) -> None:

@@ -176,6 +176,23 @@ def test_in_a_mono_call_words_are_given_to_who_says_them(
 
 
 @pytest.mark.slow
+def test_one_voice_is_one_speaker_although_a_conversation_has_two(
+    processed: Callable[[str], Processed],
+) -> None:
+    words = processed("voicemail").call.words
+    assert {(word.speaker, word.speaker_source) for word in words} == {("S1", "voice")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "speaker"), [("card_dispute", "George"), ("late_parcel", "Isabella")])
+def test_the_lines_of_one_speaker_of_a_conversation_are_one_speakers(
+    loaded: LoadedModels, name: str, speaker: str, tmp_path: Path
+) -> None:
+    call = process(recorded(tmp_path / "a.wav", lines_of(name, speaker)), loaded, CallSettings())
+    assert [each.name for each in call.speakers] == ["S1"]
+
+
+@pytest.mark.slow
 def test_nothing_is_asked_of_a_network_and_each_stage_is_announced(
     loaded: LoadedModels, no_network: list[str], tmp_path: Path
 ) -> None:

@@ -491,7 +491,7 @@ def test_attempts_are_counted_when_several_processes_fail_at_once(store: Store) 
 
 def test_a_store_is_made_when_missing(tmp_path: Path) -> None:
     store = Store(tmp_path / "new" / "store")
-    assert json.loads((store.root / "callfolio-store.json").read_text()) == {"schema_version": 1}
+    assert json.loads((store.root / "callfolio-store.json").read_text()) == {"schema_version": SCHEMA_VERSION}
     store.write_call(made_call("a"))
     assert Store(tmp_path / "new" / "store", create=False).read_call(A) == made_call("a")
 
@@ -509,7 +509,8 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         Store(tmp_path)
     assert str(caught.value) == (
         f"The store {tmp_path} was written by a newer version of Callfolio (tables of version "
-        f"{SCHEMA_VERSION + 1}; this one knows {SCHEMA_VERSION}). Update Callfolio, or name the folder of another store."
+        f"{SCHEMA_VERSION + 1}; this one knows {SCHEMA_VERSION}). Update Callfolio, or name the folder of "
+        "another store."
     )
 
 

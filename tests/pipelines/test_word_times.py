@@ -8,16 +8,18 @@ from hypothesis import given
 from made_calls import DURATION, intervals, segments, sounding
 
 from models.speech import SAMPLE_RATE, Interval, Segment, TimedWord
-from pipelines.word_times import LONGEST_WORD_S, REACH_S, find_sound, settle_times
+from pipelines.word_times import LONGEST_DIGIT_S, LONGEST_WORD_S, REACH_S, find_sound, settle_times
 
 FRAME_S = 0.01
 EDGE_S = 2 * FRAME_S
 """How exactly an edge of the sound is found: levels are taken over three frames of 10 ms."""
 
 
-def settled(words: list[tuple[float, float]], sound: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def settled(
+    words: list[tuple[float, float]], sound: list[tuple[float, float]], text: str = "word"
+) -> list[tuple[float, float]]:
     """Start and end of each word after settling on the given stretches of sound."""
-    made = tuple(TimedWord(start, end, "word", 0.9, "ctc") for start, end in words)
+    made = tuple(TimedWord(start, end, text, 0.9, "ctc") for start, end in words)
     [segment] = settle_times([Segment(0.0, DURATION, made, -0.5)], sounding(sound))
     return [(word.start, word.end) for word in segment.words]
 
@@ -62,6 +64,24 @@ def test_a_word_does_not_reach_into_its_neighbours() -> None:
 
 def test_a_word_in_silence_keeps_its_start_and_is_no_longer_than_a_word() -> None:
     assert settled([(5.0, 8.5)], [(0.0, 1.0), (9.0, 9.5)]) == [(5.0, 5.0 + LONGEST_WORD_S)]
+
+
+@pytest.mark.parametrize(
+    ("text", "longest"),
+    [
+        ("71513", 5 * LONGEST_DIGIT_S),
+        ("0800-700.", 7 * LONGEST_DIGIT_S),
+        ("105", LONGEST_WORD_S),
+        ("A1", LONGEST_WORD_S),
+    ],
+)
+def test_a_number_may_be_as_long_as_it_takes_to_say_its_digits(text: str, longest: float) -> None:
+    for sound in ([(0.0, 10.0)], [(0.0, 0.2)]):  # in sound as in silence
+        assert settled([(1.0, 9.0)], sound, text) == [(1.0, pytest.approx(1.0 + longest))]
+
+
+def test_a_number_that_is_said_fast_is_as_long_as_it_is() -> None:
+    assert settled([(2.0, 2.5)], [(0.5, 5.0)], "71513") == [(2.0, 2.5)]
 
 
 def test_a_word_ends_before_the_next_one_begins() -> None:
@@ -122,7 +142,8 @@ def test_no_word_is_stretched_across_a_silence(
     ]
     for segment in settle_times(spoken, samples):
         for word in segment.words:
-            assert word.duration <= LONGEST_WORD_S + 1e-9
+            digits = sum(letter.isdigit() for letter in word.text)
+            assert word.duration <= max(LONGEST_WORD_S, digits * LONGEST_DIGIT_S) + 1e-9
             sounded = [stretch for stretch in stretches if word.overlap(stretch) > 1e-9]
             silent = word.duration - sum(word.overlap(stretch) for stretch in sounded)
             assert not sounded or (len(sounded) == 1 and silent < 1e-9)

@@ -181,11 +181,30 @@ def test_a_store_has_its_calls_under_the_names_of_their_recordings(tmp_path: Pat
         Word("v0.", "S2", 2.5, 3.25),
         Word("v0.", "S2", 3.5, 4.25),
     )
-    assert call.speech == (Span(0.5, 2.25, "S1"), Span(2.5, 4.25, "S2"))
+    assert call.speech == (
+        Span(0.5, 1.25, "S1"),
+        Span(1.5, 2.25, "S1"),
+        Span(2.5, 3.25, "S2"),
+        Span(3.5, 4.25, "S2"),
+    )
     assert call.roles == {"S1": "agent", "S2": "customer"}
     assert call.facts["queue"] == "billing"
     assert call.facts["metadata.version"] == "0"
     assert call.facts["overlap_share"] == 0.0
+
+
+def test_who_speaks_when_in_a_call_of_a_store_is_told_by_its_speakers_and_not_by_its_words(
+    tmp_path: Path,
+) -> None:
+    rows = made_call("a", turns=2, words=2)
+    talk = [
+        [{"start_s": 0.25, "end_s": 1.5}, {"start_s": 1.75, "end_s": 2.75}],
+        [{"start_s": 2.25, "end_s": 4.5}],
+    ]
+    speakers = [{**row, "talk": spans} for row, spans in zip(rows.speakers, talk, strict=True)]
+    Store(tmp_path / "store").write_call(replace(rows, speakers=speakers))
+    speech = Documents([tmp_path / "store"])["a"].speech
+    assert speech == (Span(0.25, 1.5, "S1"), Span(1.75, 2.75, "S1"), Span(2.25, 4.5, "S2"))
 
 
 def test_calls_of_a_store_stay_in_the_order_of_the_transcript(tmp_path: Path) -> None:
