@@ -5,6 +5,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,9 @@ def run(
     selection = select(
         catalogue, profile or catalogue.default_profile, replacements_of(replacements), models_dir()
     )
+    # Prefect makes its home, but not the folder that this is in.
+    with suppress(OSError):
+        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
     from flows.processing import Plan
     from flows.processing import run as process
     from flows.progress import ProgressReport

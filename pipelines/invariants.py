@@ -163,12 +163,9 @@ def _durations(rows: CallRows) -> Iterator[str]:
         *(("speakers.talk_s", speaker["talk_s"]) for speaker in rows.speakers),
     ]
     for speaker in rows.speakers:
-        edges = [at[edge] for at in speaker["talk"] for edge in ("start_s", "end_s")]
-        if (
-            sorted(edges) != edges
-            or abs(sum(edges[1::2]) - sum(edges[::2]) - speaker["talk_s"]) > _SUM_TOLERANCE
-        ):
-            yield f"talk of {speaker['speaker']} is not in order, or not talk_s long"
+        edges = [at[edge] for at in speaker["diarization"] for edge in ("start_s", "end_s")]
+        if edges != sorted(edges) or (edges and not 0 <= edges[0] <= edges[-1] <= duration + _SUM_TOLERANCE):
+            yield f"diarization of {speaker['speaker']} is not in order and within the {duration} s of the call"
     for name, value in measured:
         if not 0 <= value <= duration + _SUM_TOLERANCE:
             yield f"{name} is {value}, not within 0 and the {duration} s of the call"

@@ -170,7 +170,7 @@ def _speaker(speaker: Speaker, call: Call) -> Row:
         "role_confidence": speaker.role_confidence,
         "channel": speaker.channel,
         "talk_s": sum(interval.duration for interval in speaker.talk),
-        "talk": [{"start_s": talk.start, "end_s": talk.end} for talk in speaker.talk],
+        "diarization": [{"start_s": span.start, "end_s": span.end} for span in speaker.detected],
         "turns": sum(turn.speaker == speaker.name for turn in call.turns),
         "words": len(words),
         "word_confidence": _mean([word.confidence for word in words]),

@@ -28,7 +28,7 @@ def name_speakers(
         channel = int(label) if channels.mode == "split" and label != UNKNOWN else 0
         role = channel_roles.get(channel, "unknown")
         talk = merge([span for span in diarization.spans if span.speaker == label])
-        speakers.append(Speaker(name, role, 0.0 if role == "unknown" else 1.0, channel, talk))
+        speakers.append(Speaker(name, role, 0.0 if role == "unknown" else 1.0, channel, talk, detected=talk))
     return tuple(replace(word, speaker=names[word.speaker]) for word in words), tuple(speakers)
 
 

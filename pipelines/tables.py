@@ -489,10 +489,11 @@ SPEAKERS: Final = Table(
             "when. Where two speak at once, the time counts for both.",
         ),
         Column(
-            "talk",
+            "diarization",
             _STRETCHES,
-            "The stretches in which the speaker speaks, in order and without overlap, in seconds from the "
-            "start of the call.",
+            "The stretches in which diarization, or detection on the speaker's own channel, has the speaker "
+            "speak, in order and without overlap, in seconds from the start of the call. They take in short "
+            "pauses, which `talk_s` leaves out.",
         ),
         Column("turns", _INT, "Rows of the speaker in `turns`."),
         Column("words", _INT, "Rows of the speaker in `words`."),

@@ -64,7 +64,8 @@ class Turn:
 class Speaker:
     """A speaker of a call; `channel` counts from 1 and is 0 where no channel is the speaker's own.
 
-    `talk` is where the speaker speaks, in order and without overlap.
+    `talk` is where the speaker speaks, in order and without overlap; `detected` is where diarization or voice
+    activity detection had them, which takes short pauses in.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Speaker:
     role_confidence: float
     channel: int
     talk: tuple[Interval, ...]
+    detected: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True)

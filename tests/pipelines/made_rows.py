@@ -106,7 +106,7 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
             "role_confidence": 0.5,
             "channel": 0,
             "talk_s": 0.75 * sum(word["speaker"] == speaker for word in spoken),
-            "talk": [
+            "diarization": [
                 {"start_s": word["start_s"], "end_s": word["start_s"] + 0.75}
                 for word in spoken
                 if word["speaker"] == speaker

@@ -34,7 +34,7 @@ def a_call() -> Call:
         Turn((said(2.5, 4.0, "S2", "Hello.", overlapped=True),)),
     )
     speakers = (
-        Speaker("S1", "agent", 1.0, 2, (Interval(1.0, 3.0),)),
+        Speaker("S1", "agent", 1.0, 2, (Interval(1.0, 3.0),), detected=(Interval(0.5, 3.5),)),
         Speaker("S2", "unknown", 0.0, 1, (Interval(2.5, 4.0), Interval(6.0, 7.0))),
     )
     return Call(
@@ -106,7 +106,7 @@ def test_a_speaker_has_all_that_is_his() -> None:
         "role_confidence": 1.0,
         "channel": 2,
         "talk_s": 2.0,
-        "talk": [{"start_s": 1.0, "end_s": 3.0}],
+        "diarization": [{"start_s": 0.5, "end_s": 3.5}],
         "turns": 1,
         "words": 2,
         "word_confidence": 0.75,

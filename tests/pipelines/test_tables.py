@@ -22,7 +22,7 @@ PROMISED = {
     "speakers": "call_id speaker role role_confidence channel talk_s turns words talk_share longest_turn_s "
     "mean_turn_s longest_monologue_s interruptions interruption_s interrupted backchannels overlap_s "
     "response_median_s response_p90_s words_per_minute fillers filler_rate first_word_s loudness_dbfs "
-    "loudness_by_second clipped_share sentiment sentiment_by_quarter sentiment_change questions talk",
+    "loudness_by_second clipped_share sentiment sentiment_by_quarter sentiment_change questions diarization",
     "moments": "call_id kind start_s end_s speaker other_speaker turn value",
     "sentences": "call_id turn sentence speaker role text start_char end_char start_s end_s lemmas question "
     "embedding",

@@ -31,7 +31,9 @@ def _read(store: Store, call_id: str, name: str) -> Document:
         f"{rows.call['source']} in {store.root}",
         words,
         tuple(
-            Span(at["start_s"], at["end_s"], row["speaker"]) for row in rows.speakers for at in row["talk"]
+            Span(at["start_s"], at["end_s"], row["speaker"])
+            for row in rows.speakers
+            for at in row["diarization"]
         ),
         word_times=True,
         roles={row["speaker"]: row["role"] for row in rows.speakers},

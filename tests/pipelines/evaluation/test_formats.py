@@ -201,7 +201,7 @@ def test_who_speaks_when_in_a_call_of_a_store_is_told_by_its_speakers_and_not_by
         [{"start_s": 0.25, "end_s": 1.5}, {"start_s": 1.75, "end_s": 2.75}],
         [{"start_s": 2.25, "end_s": 4.5}],
     ]
-    speakers = [{**row, "talk": spans} for row, spans in zip(rows.speakers, talk, strict=True)]
+    speakers = [{**row, "diarization": spans} for row, spans in zip(rows.speakers, talk, strict=True)]
     Store(tmp_path / "store").write_call(replace(rows, speakers=speakers))
     speech = Documents([tmp_path / "store"])["a"].speech
     assert speech == (Span(0.25, 1.5, "S1"), Span(1.75, 2.75, "S1"), Span(2.25, 4.5, "S2"))
