@@ -99,7 +99,7 @@ def test_of_a_torch_network_embeddings_are_its_own(resnet: ResNet) -> None:
     for weights in (everything(voice), picked):
         with torch.inference_mode():
             _, theirs = resnet.forward_embedding(frames, torch.from_numpy(weights[None]))
-        np.testing.assert_allclose(voice.embed(weights), theirs[0].numpy(), rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(voice.embed(weights), theirs[0].numpy(), rtol=1e-3, atol=1e-3)
 
 
 def test_features_are_pyannotes_but_for_what_they_are_centred_on(resnet: ResNet) -> None:

@@ -87,6 +87,18 @@ def test_one_voice_that_was_cut_in_two_is_one_speaker(found: int) -> None:
     assert total_s(decided.exclusive) == pytest.approx(total_s(made.diarization.exclusive))
 
 
+def test_a_speaker_who_was_joined_to_another_is_gone_from_the_others_turns_too() -> None:
+    made = conversation(alternating(*"ABABABABAB", voices=1))
+    first, second = made.diarization.spans[:2]
+    stray = [
+        replace(span, end=span.start + 0.5, speaker=name) for span, name in ((first, "B"), (second, "A"))
+    ]
+    heard = replace(made.diarization, spans=(*made.diarization.spans, *stray))
+    spoken, decided = resegment(made.words, heard)
+    assert len(speakers(spoken)) == 1
+    assert speakers(decided.spans) == speakers(spoken)
+
+
 def test_where_two_are_known_to_speak_two_stay_however_alike() -> None:
     made = conversation(alternating(*"ABABABABAB", voices=1))
     spoken, decided = resegment(made.words, made.diarization, known=2)
@@ -193,6 +205,10 @@ def heard_calls(draw: st.DrawFn) -> tuple[tuple[Word, ...], Diarization]:
     return attribute([[segment]], heard, MONO), heard
 
 
+def nobodys(word: Word) -> Word:
+    return replace(word, speaker="", speaker_confidence=0.0, speaker_source="")
+
+
 known_counts = st.sampled_from([None, 1, 2, 3])
 
 
@@ -202,8 +218,7 @@ def test_every_word_stays_with_its_text_and_its_times_and_has_a_speaker(
 ) -> None:
     words, heard = call
     found, _ = resegment(words, heard, known)
-    unsaid = {"speaker": "", "speaker_confidence": 0.0, "speaker_source": ""}
-    assert [replace(word, **unsaid) for word in found] == [replace(word, **unsaid) for word in words]
+    assert [nobodys(word) for word in found] == [nobodys(word) for word in words]
     assert speakers(found) <= (speakers(heard.exclusive) or {"UNKNOWN"})
     assert all(0.0 <= word.speaker_confidence <= 1.0 + ROUNDING_S for word in found)
 
