@@ -77,7 +77,7 @@ def test_a_word_in_silence_keeps_its_start_and_is_no_longer_than_a_word() -> Non
 )
 def test_a_number_may_be_as_long_as_it_takes_to_say_its_digits(text: str, longest: float) -> None:
     for sound in ([(0.0, 10.0)], [(0.0, 0.2)]):  # in sound as in silence
-        assert settled([(1.0, 9.0)], sound, text) == [(1.0, pytest.approx(1.0 + longest))]
+        assert settled([(1.0, 9.0)], sound, text) == [pytest.approx((1.0, 1.0 + longest))]
 
 
 def test_a_number_that_is_said_fast_is_as_long_as_it_is() -> None:

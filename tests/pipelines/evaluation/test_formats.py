@@ -198,13 +198,13 @@ def test_who_speaks_when_in_a_call_of_a_store_is_told_by_its_speakers_and_not_by
 ) -> None:
     rows = made_call("a", turns=2, words=2)
     talk = [
-        [{"start_s": 0.25, "end_s": 1.5}, {"start_s": 1.75, "end_s": 2.75}],
-        [{"start_s": 2.25, "end_s": 4.5}],
+        [{"start_s": 0.25, "end_s": 1.0}, {"start_s": 1.75, "end_s": 2.5}],
+        [{"start_s": 2.25, "end_s": 3.75}],
     ]
     speakers = [{**row, "diarization": spans} for row, spans in zip(rows.speakers, talk, strict=True)]
     Store(tmp_path / "store").write_call(replace(rows, speakers=speakers))
     speech = Documents([tmp_path / "store"])["a"].speech
-    assert speech == (Span(0.25, 1.5, "S1"), Span(1.75, 2.75, "S1"), Span(2.25, 4.5, "S2"))
+    assert speech == (Span(0.25, 1.0, "S1"), Span(1.75, 2.5, "S1"), Span(2.25, 3.75, "S2"))
 
 
 def test_calls_of_a_store_stay_in_the_order_of_the_transcript(tmp_path: Path) -> None:
