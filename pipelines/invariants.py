@@ -165,7 +165,7 @@ def _durations(rows: CallRows) -> Iterator[str]:
     for speaker in rows.speakers:
         edges = [at[edge] for at in speaker["diarization"] for edge in ("start_s", "end_s")]
         if edges != sorted(edges) or (edges and not 0 <= edges[0] <= edges[-1] <= duration + _SUM_TOLERANCE):
-            yield f"diarization of {speaker['speaker']} is not in order and within the {duration} s of the call"
+            yield f"diarization of {speaker['speaker']} is out of order, or not within the call"
     for name, value in measured:
         if not 0 <= value <= duration + _SUM_TOLERANCE:
             yield f"{name} is {value}, not within 0 and the {duration} s of the call"

@@ -112,7 +112,7 @@ def written(*pieces: str) -> list[str]:
         {"word": piece, "start": float(at), "end": at + 1.0, "probability": 0.9}
         for at, piece in enumerate(pieces)
     ]
-    words = models.recogniser._words(alignment, Interval(0.0, CHUNK_S), 0.0, spaced=True)
+    words = models.recogniser.joined_words(alignment, Interval(0.0, CHUNK_S), 0.0, "en")
     return [word.text for word in words]
 
 
