@@ -24,12 +24,16 @@ _TAG: Final = re.compile(r"\[[^\]]*\]|<[^>]*>")
 
 @dataclass(frozen=True)
 class Word:
-    """A word as written, or as normalised. Speaker and times (in seconds) are None where nothing is known."""
+    """A word as written, or as normalised. Speaker and times (in seconds) are None where nothing is known.
+
+    `speaker_confidence` is how sure the source says it is of the speaker, 0 to 1.
+    """
 
     text: str
     speaker: str | None = None
     start: float | None = None
     end: float | None = None
+    speaker_confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,13 +135,14 @@ def role_of(name: str) -> str | None:
 
 def shared_time(texts: Sequence[str], whole: Segment | Word) -> tuple[Word, ...]:
     """Words that share the time of `whole` by their letters, as MeetEval's `character_based` does."""
+    sure = whole.speaker_confidence if isinstance(whole, Word) else None
     if whole.start is None or whole.end is None:
-        return tuple(Word(text, whole.speaker) for text in texts)
+        return tuple(Word(text, whole.speaker, speaker_confidence=sure) for text in texts)
     letter = (whole.end - whole.start) / max(sum(map(len, texts)), 1)
     words, before = [], 0
     for text in texts:
         start, before = whole.start + letter * before, before + len(text)
-        words.append(Word(text, whole.speaker, start, min(whole.start + letter * before, whole.end)))
+        words.append(Word(text, whole.speaker, start, min(whole.start + letter * before, whole.end), sure))
     return tuple(words)
 
 

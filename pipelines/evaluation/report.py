@@ -20,6 +20,7 @@ from pipelines.evaluation.evaluation import (
     slices,
 )
 from pipelines.evaluation.layout import Section, interval_text, markdown_section, text_section, value_text
+from pipelines.evaluation.metrics.reliability import Bin, reliability
 from pipelines.evaluation.metrics.silence import MARGIN_S
 from pipelines.evaluation.rates import Sum, TimeErrors
 from pipelines.evaluation.scoring import DER_COLLARS_S
@@ -34,6 +35,7 @@ class Report:
     slices: dict[str, list[tuple[str, int, list[Estimate]]]]
     differences: Sequence[Difference]
     errors: Errors
+    reliability: Sequence[Bin]
 
 
 def report(evaluation: Evaluation, columns: Sequence[str] = (), compared: Evaluation | None = None) -> Report:
@@ -49,6 +51,7 @@ def report(evaluation: Evaluation, columns: Sequence[str] = (), compared: Evalua
         },
         differences(evaluation.scores, compared.scores) if compared else (),
         errors_of(evaluation.scores),
+        reliability(evaluation.scores),
     )
 
 
@@ -97,6 +100,7 @@ def as_json(found: Report) -> dict[str, Any]:
             }
             for one in found.differences
         },
+        "speaker_confidence": [asdict(bin_) for bin_ in found.reliability],
         "errors": asdict(found.errors),
         "by_call": {
             of.call: {name: _counts(value) for name, value in of.values.items()} for of in evaluation.scores
@@ -155,6 +159,18 @@ def _figures(found: Report) -> list[Section]:
             for one in found.differences
         ]
         sections.append(("Paired differences, on the same calls", rows))
+    if found.reliability:
+        rows = [("confidence", "words", "mean confidence", "right")]
+        rows += [
+            (
+                f"{one.low:g} to {one.high:g}",
+                str(one.words),
+                f"{one.confidence:.3f}",
+                value_text(one.right / one.words, "%"),
+            )
+            for one in found.reliability
+        ]
+        sections.append(("Speaker confidence of the matched words", rows))
     return sections
 
 

@@ -25,7 +25,10 @@ def store_calls(root: Path) -> list[tuple[str, "partial[Document]"]]:
 
 def _read(store: Store, call_id: str, name: str) -> Document:
     rows = store.read_call(call_id)
-    words = tuple(Word(row["word"], row["speaker"], row["start_s"], row["end_s"]) for row in rows.words)
+    words = tuple(
+        Word(row["word"], row["speaker"], row["start_s"], row["end_s"], row["speaker_confidence"])
+        for row in rows.words
+    )
     return Document(
         name,
         f"{rows.call['source']} in {store.root}",
