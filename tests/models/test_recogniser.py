@@ -113,7 +113,7 @@ def written(*pieces: str) -> list[str]:
         for at, piece in enumerate(pieces)
     ]
     words = models.recogniser.joined_words(alignment, Interval(0.0, CHUNK_S), 0.0, "en")
-    return [word.text for word in words]
+    return [word.text for word in models.recogniser._with_numbers_joined(words)]
 
 
 @pytest.mark.parametrize(

@@ -210,13 +210,19 @@ def test_who_speaks_when_in_a_call_of_a_store_is_told_by_its_speakers_and_not_by
 def test_calls_of_a_store_stay_in_the_order_of_the_transcript(tmp_path: Path) -> None:
     rows = made_call("a", turns=2, words=2)
     # The second turn begins while the first goes on.
-    words = [{**word, "start_s": word["start_s"] - 1.5 * word["turn"]} for word in rows.words]
-    words = [{**word, "end_s": word["end_s"] - 1.5 * word["turn"]} for word in words]
+    words, sentences, entities = (
+        [
+            {**row, "start_s": row["start_s"] - 1.5 * row["turn"], "end_s": row["end_s"] - 1.5 * row["turn"]}
+            for row in table
+        ]
+        for table in (rows.words, rows.sentences, rows.entities)
+    )
     turns = [
         rows.turns[0],
         {**rows.turns[1], "start_s": words[2]["start_s"], "end_s": words[3]["end_s"]},
     ]
-    Store(tmp_path / "store").write_call(replace(rows, words=words, turns=turns))
+    moved = replace(rows, words=words, turns=turns, sentences=sentences, entities=entities)
+    Store(tmp_path / "store").write_call(moved)
     call = Documents([tmp_path / "store"])["a"]
     assert [(word.speaker, word.start) for word in call.words or ()] == [
         ("S1", 0.5),
