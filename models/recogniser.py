@@ -10,6 +10,7 @@ import string
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ VAD_ONSET = 0.5
 VAD_OFFSET = 0.363
 """WhisperX's defaults for the hysteresis on the speech probability."""
 
-BEAM_SIZE = 5
+BEAM_SIZE = 10
+"""Twice Whisper's own: the bank calls have 6.4 % of wrong words and not 7.3, with two channels 7.9 and not
+8.8, the consultations 16.5 and not 16.4."""
+
 _BATCH_SIZES = {"cpu": 4, "cuda": 16}
 """Chunks decoded together. On a CPU four are as fast as eight, which take 300 MB more."""
 
@@ -62,6 +66,10 @@ _CLOSING = set(".,!?:;…—–-)]}”»。，、？！：；")
 
 _SPELLED_NUMBER = re.compile(r"(?<![\d-])\d(?:-\d){2,}(?![\d-])")
 """A number that is said digit by digit, as Whisper often writes one; elsewhere it writes 70023."""
+
+_SINGLE_DIGIT = re.compile(r"\d[,.?!]?")
+_LEAST_DIGITS = 4
+"""So many single digits in a row are a number; fewer may be a list, as in "options 1, 2, 3"."""
 
 _PUNCTUATION = set(string.punctuation + "¿¡…—–“”‘’«»。，、？！：；")
 
@@ -232,11 +240,24 @@ def joined_words(
 
 
 def _with_numbers_joined(words: Sequence[TimedWord]) -> tuple[TimedWord, ...]:
-    return tuple(replace(word, text=_SPELLED_NUMBER.sub(_joined_digits, word.text)) for word in words)
+    written = [replace(word, text=_SPELLED_NUMBER.sub(_joined_digits, word.text)) for word in words]
+    return tuple(_joined_numbers(written))
 
 
 def _joined_digits(spelled: re.Match[str]) -> str:
     return spelled.group().replace("-", "")
+
+
+def _joined_numbers(words: Sequence[TimedWord]) -> Iterator[TimedWord]:
+    """Words, with runs of single digits, as in "7, 0, 0, 2, 3.", written as the number that they spell."""
+    for digits, run in groupby(words, lambda word: bool(_SINGLE_DIGIT.fullmatch(word.text))):
+        spelled = list(run)
+        if digits and len(spelled) >= _LEAST_DIGITS:
+            number = "".join(word.text[0] for word in spelled) + spelled[-1].text[1:]
+            sure = min(word.confidence for word in spelled)
+            yield replace(spelled[0], end=spelled[-1].end, text=number, confidence=sure)
+        else:
+            yield from spelled
 
 
 def _spread(chunks: Sequence[Interval], count: int) -> Sequence[Interval]:

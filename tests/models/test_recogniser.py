@@ -142,6 +142,19 @@ def test_digits_in_pieces_are_one_number_with_the_time_of_all_of_them() -> None:
     assert written(" code", " 7", "-1", "-", "5", "-1", "-3", ".", " Thanks") == ["code", "71513.", "Thanks"]
 
 
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ((" It's", " 7", ",", " 0", ",", " 0", ",", " 2", ",", " 3", "."), ["It's", "70023."]),
+        ((" 7", " 0", " 0", " 2", " please"), ["7002", "please"]),
+        ((" options", " 1", ",", " 2", ",", " 3", "."), ["options", "1,", "2,", "3."]),
+        ((" 12", " 3", " 4", " 5"), ["12", "3", "4", "5"]),
+    ],
+)
+def test_four_or_more_single_digits_are_one_number(pieces: tuple[str, ...], words: list[str]) -> None:
+    assert written(*pieces) == words
+
+
 def test_the_same_samples_give_the_same_words(recogniser: Recogniser, heard: Heard) -> None:
     first = heard.activity.chunks[:1]
     again = [recogniser.transcribe(heard.samples, first, "en", Vocabulary()) for _ in range(2)]
