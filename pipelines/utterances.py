@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.speech import Interval
-from pipelines.transcript import Word
+from pipelines.transcript import Turn, Word
 
 PAUSE_S = 0.3
 """A pause after which somebody else may be speaking: longer than the closure of a consonant (about 0.2 s),
@@ -14,25 +14,8 @@ _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """Consecutive words, never none, that one speaker is thought to say."""
-
-    words: tuple[Word, ...]
-
-    @property
-    def speaker(self) -> str:
-        """Who is thought to say it."""
-        return self.words[0].speaker
-
-    @property
-    def start(self) -> float:
-        """When its first word starts, in seconds."""
-        return self.words[0].start
-
-    @property
-    def end(self) -> float:
-        """When its last word ends, in seconds."""
-        return max(word.end for word in self.words)
+class Utterance(Turn):
+    """What one speaker is thought to say in one go; a turn has one or several."""
 
     @property
     def seconds(self) -> float:
