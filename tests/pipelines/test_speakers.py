@@ -55,8 +55,8 @@ def test_in_a_split_call_a_speaker_has_a_channel_and_its_role() -> None:
         [said(0.0, 1.0, "2"), said(1.0, 2.0, "1")], heard, channels("split"), {1: "customer"}
     )
     assert people == (
-        Speaker("S1", "unknown", 0.0, 2, (Interval(0.0, 1.0),)),
-        Speaker("S2", "customer", 1.0, 1, (Interval(1.0, 3.0),)),
+        Speaker("S1", "unknown", 0.0, 2, (Interval(0.0, 1.0),), detected=(Interval(0.0, 1.0),)),
+        Speaker("S2", "customer", 1.0, 1, (Interval(1.0, 3.0),), detected=(Interval(1.0, 3.0),)),
     )
 
 

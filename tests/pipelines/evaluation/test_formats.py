@@ -176,10 +176,10 @@ def test_a_store_has_its_calls_under_the_names_of_their_recordings(tmp_path: Pat
     assert list(found) == ["late_parcel"]
     call = found["late_parcel"]
     assert call.words == (
-        Word("v0.", "S1", 0.5, 1.25),
-        Word("v0.", "S1", 1.5, 2.25),
-        Word("v0.", "S2", 2.5, 3.25),
-        Word("v0.", "S2", 3.5, 4.25),
+        Word("v0.", "S1", 0.5, 1.25, speaker_confidence=0.5),
+        Word("v0.", "S1", 1.5, 2.25, speaker_confidence=0.5),
+        Word("v0.", "S2", 2.5, 3.25, speaker_confidence=0.5),
+        Word("v0.", "S2", 3.5, 4.25, speaker_confidence=0.5),
     )
     assert call.speech == (
         Span(0.5, 1.25, "S1"),
