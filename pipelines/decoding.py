@@ -281,6 +281,8 @@ class _Track:
             self._resamplers = []
 
     def _store(self, block: NDArray[np.float32]) -> None:
+        if not block.shape[1]:  # a resampler may hold back all of a short block, before there is a buffer
+            return
         needed = self._filled + block.shape[1]
         if needed > self._buffer.shape[1]:
             # Pages that are never written take no memory, so room to spare is free.
