@@ -9,7 +9,7 @@ class Levers:
     """Steps that change what is found and that a call can do without. All are on unless somebody measures."""
 
     two_party_prior: bool = True
-    """Where clustering finds one voice it looks for a second, and keeps it if the two differ."""
+    """Where clustering finds one voice it looks for a second; if they differ, `utterance_voices` tells."""
 
     utterance_voices: bool = True
     """Who says an utterance is decided by its own voice, and not by the window that it was diarized in; what

@@ -3,10 +3,9 @@
 Voice activity detection and diarization hear who talks, and little of it escapes them; but they begin up
 to a tenth of a second early and end late, and take music for speech. Words have good edges, but some are
 placed beside where they were said, and some were never recognised. So detection says that somebody talks
-and the sound itself says when. Measured on the three
-sample calls with two channels, where each speaker talks for 13 to 26 s: detection is 0.9 to 2.4 s too long,
-words are 0.7 s too short to 0.6 s too long (and another 2 s astray beside the hold music), and detection on
-the sound is 0.6 s too short to 0.3 s too long.
+and the sound itself says when. Measured on the three sample calls with two channels, where each speaker
+talks for 13 to 26 s: detection is 0.9 to 2.4 s too long, words are 0.7 s too short to 0.6 s too long (and
+another 2 s astray beside the hold music), and detection on the sound is 0.6 s too short to 0.3 s too long.
 """
 
 from bisect import bisect_right
