@@ -8,7 +8,7 @@ from made_calls import said, words
 
 from models.speech import Interval
 from pipelines.transcript import Word
-from pipelines.utterances import PAUSE_S, Utterance, stretches, utterances
+from pipelines.utterances import LONGEST_S, PAUSE_S, Utterance, stretches, utterances
 
 
 def texts(*spoken: Word) -> list[str]:
@@ -44,6 +44,20 @@ def test_where_another_speaks_there_is_another_utterance() -> None:
     assert [(each.speaker, len(each.words)) for each in found] == [("A", 1), ("B", 2), ("A", 1)]
 
 
+def test_what_goes_on_for_too_long_is_cut_where_the_gap_is_longest() -> None:
+    spoken = [said(0.0, 2.0, text="so"), said(2.1, 2.5, text="it"), said(2.7, 5.0, text="is")]
+    assert texts(*spoken) == ["so it", "is"]
+
+
+def test_words_without_gaps_are_cut_in_the_middle() -> None:
+    spoken = [said(0.5 * i, 0.5 * (i + 1), text=str(i)) for i in range(12)]
+    assert texts(*spoken) == ["0 1 2 3 4 5", "6 7 8 9 10 11"]
+
+
+def test_a_word_is_never_cut() -> None:
+    assert texts(said(0.0, 2 * LONGEST_S, text="well")) == ["well"]
+
+
 def test_an_utterance_knows_its_times_its_seconds_and_where_its_words_are() -> None:
     [utterance] = utterances([said(1.0, 1.5), said(1.5, 1.5), said(1.75, 2.5)])
     assert (utterance.start, utterance.end, utterance.seconds) == (1.0, 2.5, 1.25)
@@ -75,6 +89,16 @@ def test_every_word_is_in_one_utterance_of_its_own_speaker_and_in_order(spoken: 
 
 @given(words())
 def test_two_utterances_have_a_reason_to_be_two(spoken: tuple[Word, ...]) -> None:
-    for before, after in pairwise(utterances(spoken)):
-        pause = after.start - before.words[-1].end
-        assert before.speaker != after.speaker or pause > PAUSE_S or before.ends_sentence
+    in_one_go: list[list[Utterance]] = []
+    for utterance in utterances(spoken):
+        before = in_one_go[-1][-1] if in_one_go else None
+        if (
+            before is None
+            or before.speaker != utterance.speaker
+            or utterance.start - before.words[-1].end > PAUSE_S
+            or before.ends_sentence
+        ):
+            in_one_go.append([])
+        in_one_go[-1].append(utterance)
+    for parts in in_one_go:
+        assert len(parts) == 1 or parts[-1].words[-1].end - parts[0].start > LONGEST_S
