@@ -129,13 +129,15 @@ class Diarization:
     """Who speaks when.
 
     `spans` may overlap; of `exclusive` no two do. `found` speakers were found before more were looked for.
-    `voice` is there where what is said can be embedded.
+    `voice` is there where what is said can be embedded. `voices_alike` where two voices are so alike that
+    they may have been mixed up, or taken for one.
     """
 
     spans: tuple[SpeakerSpan, ...]
     exclusive: tuple[SpeakerSpan, ...]
     found: int = 0
     voice: Voice | None = None
+    voices_alike: bool = False
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def process(
             )
         with stage("measure"):
             measures = measure(tracks, activity, people, words)
-            flags = review_flags(measures, language, words, audio.damage)
+            flags = review_flags(measures, language, words, diarization, audio.damage)
     return Call(
         recording,
         kind,

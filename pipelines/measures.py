@@ -53,7 +53,11 @@ def measure(
 
 
 def review_flags(
-    measures: Measures, language: LanguageGuess, words: Sequence[Word], damage: Damage | None
+    measures: Measures,
+    language: LanguageGuess,
+    words: Sequence[Word],
+    diarization: Diarization,
+    damage: Damage | None,
 ) -> tuple[str, ...]:
     """Why a person should listen to the call, as short names; none when there is no reason."""
     uncovered = measures.uncovered_speech_s
@@ -63,6 +67,7 @@ def review_flags(
         "speech_without_words": uncovered > max(UNCOVERED_S, UNCOVERED_SHARE * measures.speech_s),
         "low_word_confidence": _mean([word.confidence for word in words]) < LOW_WORD_CONFIDENCE,
         "low_speaker_confidence": _mean([word.speaker_confidence for word in words]) < LOW_SPEAKER_CONFIDENCE,
+        "voices_alike": diarization.voices_alike,
         "language_unsure": language.confidence < LOW_LANGUAGE_CONFIDENCE,
         "noisy": measures.snr_db is not None and measures.snr_db < LOW_SNR_DB,
     }

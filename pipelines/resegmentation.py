@@ -53,6 +53,10 @@ LEAST_GAIN = 0.02
 utterance to the mean of the others that it is grouped with. Two people gain 0.04 to 0.23, one voice cut in
 two -0.15 to 0.02, but for four sides of telephone calls of fourteen: heard alone, they gain up to 0.07."""
 
+ALIKE = 0.65
+"""Cosine similarity of two mean voices from which on they may have been mixed up. Of the calls and
+consultations at hand, two people have at most 0.60."""
+
 _LEAST_S = 0.5
 _LEAST_UTTERANCES = 4
 """Utterances shorter than this, or fewer, say little about how many voices there are."""
@@ -60,10 +64,14 @@ _LEAST_UTTERANCES = 4
 
 @dataclass(frozen=True)
 class _Resegmentation:
-    """Speakers, and the probability of each for each utterance: `posteriors`, `(utterances, speakers)`."""
+    """Speakers, and the probability of each for each utterance: `posteriors`, `(utterances, speakers)`.
+
+    `alike` where the voices of two, who may have become one, are hard to tell apart.
+    """
 
     speakers: tuple[str, ...]
     posteriors: Floats
+    alike: bool = False
 
     @property
     def speaker_of(self) -> tuple[tuple[str, float], ...]:
@@ -115,7 +123,7 @@ def _decide(
         regrouped = _decoded(seen, _matching(_two_groups(embeddings, seconds), heard))
         found = max(found, regrouped, key=lambda posteriors: _likeness(seen, posteriors))
     if known is not None:
-        return _Resegmentation(names, found)
+        return _Resegmentation(names, found, len(names) > 1 and _closest(seen, found)[0] >= ALIKE)
     return _joined(_Resegmentation(names, found), seen, diarization.found)
 
 
@@ -147,7 +155,12 @@ def _relabelled(
         ]
         return tuple(sorted(whole, key=lambda span: span.start))
 
-    return replace(diarization, spans=pieces(diarization.spans), exclusive=pieces(diarization.exclusive))
+    return replace(
+        diarization,
+        spans=pieces(diarization.spans),
+        exclusive=pieces(diarization.exclusive),
+        voices_alike=decided.alike,
+    )
 
 
 def _embedded(spoken: Sequence[Utterance], voice: Voice) -> tuple[Floats, Floats]:
@@ -259,16 +272,21 @@ def _joined(decided: _Resegmentation, seen: _Observations, found: int) -> _Reseg
         enough = np.count_nonzero(seen.seconds >= _LEAST_S) >= _LEAST_UTTERANCES
         alone = np.ones((len(posteriors), 1))
         gain = _likeness(seen, posteriors) - _likeness(seen, alone)
-        one = gain < LEAST_GAIN or _closest(seen, posteriors)[0] >= SAME_VOICE if enough else found < 2
-        return _Resegmentation((names[int(posteriors.sum(axis=0).argmax())],), alone) if one else decided
+        similarity = _closest(seen, posteriors)[0]
+        alike = enough and gain >= LEAST_GAIN and similarity >= ALIKE
+        if gain < LEAST_GAIN or similarity >= SAME_VOICE if enough else found < 2:
+            return _Resegmentation((names[int(posteriors.sum(axis=0).argmax())],), alone, alike)
+        return replace(decided, alike=alike)
+    alike = False
     while len(names) > 1:
-        alike, kept, gone = _closest(seen, posteriors)
-        if alike < SAME_VOICE:
+        similarity, kept, gone = _closest(seen, posteriors)
+        alike = similarity >= ALIKE
+        if similarity < SAME_VOICE:
             break
         posteriors[:, kept] += posteriors[:, gone]
         posteriors = np.delete(posteriors, gone, axis=1)
         del names[gone]
-    return _Resegmentation(tuple(names), posteriors)
+    return _Resegmentation(tuple(names), posteriors, alike and len(names) > 1)
 
 
 def _closest(seen: _Observations, posteriors: Floats) -> tuple[float, int, int]:

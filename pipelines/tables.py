@@ -297,7 +297,11 @@ CALLS: Final = Table(
         Column(
             "review_flags",
             _STRINGS,
-            "Reasons for a person to listen to the call, as short names; empty when there is none.",
+            "Reasons for a person to listen to the call, as short names; empty when there is none. damaged; "
+            "no_words; speech_without_words (over 5 s and a fifth of the speech); low_word_confidence (mean "
+            "under 0.5); low_speaker_confidence (mean under 0.7); voices_alike (mean voices of two have a "
+            "cosine similarity of 0.65 or more, so that they may have been mixed up or taken for one); "
+            "language_unsure (under 0.5); noisy (snr_db under 10).",
         ),
         Column(
             "topic",

@@ -55,7 +55,7 @@ def utterances(words: Sequence[Word]) -> tuple[Utterance, ...]:
 
 
 def _parted(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
-    """Cut words at the longest gap, the one nearest the middle of several, until none lasts over `LONGEST_S`."""
+    """Cut words at the longest gap, of several the one in the middle, until none lasts over `LONGEST_S`."""
     start, end = words[0].start, words[-1].end
     if end - start <= LONGEST_S or len(words) == 1:
         yield words

@@ -166,7 +166,7 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
         made_gist(turns),
         measures,
         conversation,
-        review_flags(measures, language, attributed, damage),
+        review_flags(measures, language, attributed, diarization, damage),
         {"decode": 0.5},
     )
     return call, given

@@ -1,6 +1,7 @@
 """Every figure of a call is what its definition says, on signals whose figures are known exactly."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from made_calls import DURATION, intervals, said, sounding, words
 
 from models.speech import (
     SAMPLE_RATE,
+    Diarization,
     Interval,
     LanguageGuess,
     Samples,
@@ -22,6 +24,7 @@ from pipelines.transcript import Measures, Speaker, Word
 SILENCE = np.zeros(int(DURATION * SAMPLE_RATE), np.float32)
 NOBODY: tuple[Speaker, ...] = ()
 ENGLISH = LanguageGuess("en", 1.0)
+TOLD_APART = Diarization((), ())
 FINE = Measures(speech_s=8.0, overlap_s=0.0, uncovered_speech_s=0.0, snr_db=30.0)
 
 
@@ -114,7 +117,12 @@ def test_measures_are_durations_within_the_call(
 
 
 def test_a_call_that_went_well_needs_no_review() -> None:
-    assert review_flags(FINE, ENGLISH, [said(0.0, 1.0, confidence=0.9, speaker_confidence=0.9)], None) == ()
+    assert (
+        review_flags(
+            FINE, ENGLISH, [said(0.0, 1.0, confidence=0.9, speaker_confidence=0.9)], TOLD_APART, None
+        )
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,6 +133,7 @@ def test_a_call_that_went_well_needs_no_review() -> None:
         ({"measures": Measures(30.0, 0.0, 6.5, 30.0)}, "speech_without_words"),
         ({"words": [said(0.0, 1.0, confidence=0.49, speaker_confidence=0.9)]}, "low_word_confidence"),
         ({"words": [said(0.0, 1.0, confidence=0.9, speaker_confidence=0.69)]}, "low_speaker_confidence"),
+        ({"diarization": replace(TOLD_APART, voices_alike=True)}, "voices_alike"),
         ({"language": LanguageGuess("cy", 0.4)}, "language_unsure"),
         ({"measures": Measures(8.0, 0.0, 0.0, 9.9)}, "noisy"),
     ],
@@ -136,10 +145,10 @@ def test_each_reason_for_review_has_its_flag(changes: dict[str, object], flag: s
         "language": ENGLISH,
         "words": [said(0.0, 1.0, confidence=0.9, speaker_confidence=0.9)],
     }
-    assert review_flags(**{**fine, "damage": None, **changes}) == (flag,)  # type: ignore[arg-type]
+    assert review_flags(**{**fine, "diarization": TOLD_APART, "damage": None, **changes}) == (flag,)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("uncovered", [4.9, 5.0])
 def test_a_few_seconds_without_words_are_no_reason_in_a_long_call(uncovered: float) -> None:
     spoken = [said(0.0, 1.0, confidence=0.9, speaker_confidence=0.9)]
-    assert review_flags(Measures(300.0, 0.0, uncovered, None), ENGLISH, spoken, None) == ()
+    assert review_flags(Measures(300.0, 0.0, uncovered, None), ENGLISH, spoken, TOLD_APART, None) == ()

@@ -112,6 +112,20 @@ def test_two_voices_stay_two_although_they_are_alike(alike: float) -> None:
     assert given_to(made, spoken) == {0: {"A"}, 1: {"B"}}
 
 
+@pytest.mark.parametrize(
+    ("alike", "doubtful"), [(0.0, False), (0.5, False), (0.72, True)], ids=["different", "similar", "alike"]
+)
+def test_voices_that_are_hard_to_tell_apart_are_said_to_be(alike: float, doubtful: bool) -> None:
+    made = conversation(alternating(*"ABABABABAB"), alike)
+    for known in (None, 2):
+        assert resegment(made.words, made.diarization, known)[1].voices_alike == doubtful
+
+
+def test_one_voice_alone_is_not_hard_to_tell_apart() -> None:
+    made = conversation(alternating(*"ABABABABAB", voices=1))
+    assert not resegment(made.words, made.diarization)[1].voices_alike
+
+
 def test_two_voices_are_told_apart_although_the_diarizer_mixed_them_up() -> None:
     made = conversation(alternating(*"AABBABBAAB"))
     spoken, _ = resegment(made.words, made.diarization)
