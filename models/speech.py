@@ -30,7 +30,12 @@ class Interval:
 
     def overlap(self, other: "Interval") -> float:
         """Seconds that both cover."""
-        return max(0.0, min(self.end, other.end) - max(self.start, other.start))
+        return self.common(other).duration
+
+    def common(self, other: "Interval") -> "Interval":
+        """What both cover; of no length where that is nothing."""
+        start = max(self.start, other.start)
+        return Interval(start, max(start, min(self.end, other.end)))
 
 
 @dataclass(frozen=True)

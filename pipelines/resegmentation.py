@@ -143,9 +143,14 @@ def _relabelled(
             for i in range(first, len(spoken)):
                 start, end = max(span.start, edges[i]), min(span.end, edges[i + 1])
                 if start < end:
-                    moves = span.speaker == spoken[i].speaker or span.speaker in gone
-                    speaker = speakers[i] if moves else span.speaker
-                    cut.setdefault(speaker, []).append(Interval(start, end))
+                    before, now = spoken[i].speaker, speakers[i]
+                    moves = span.speaker == before or span.speaker in gone
+                    piece = Interval(start, end)
+                    cut.setdefault(now if moves else span.speaker, []).append(piece)
+                    if span.speaker == now != before and before not in gone:
+                        # Two spoke at once, and it is the other one who is to have been heard besides.
+                        both = [piece.common(each) for each in spans if each.speaker == before]
+                        cut.setdefault(before, []).extend(each for each in both if each.duration > 0)
                 if span.end <= edges[i + 1]:
                     break
         whole = [

@@ -78,6 +78,17 @@ def test_the_time_of_an_answer_goes_to_its_speaker_and_no_other_time_does(mishea
         assert total_s(spans) == pytest.approx(total_s(misheard.diarization.exclusive))
 
 
+def test_where_two_speak_at_once_two_still_do_when_the_words_are_the_others(misheard: Conversation) -> None:
+    [answer] = [word for word in misheard.words if word.text == "Yes."]
+    beside = SpeakerSpan(answer.start, answer.end, "B")
+    heard = replace(misheard.diarization, spans=(*misheard.diarization.spans, beside))
+    _, decided = resegment(misheard.words, heard)
+    middle = (answer.start + answer.end) / 2
+    assert speaking_at(decided.spans, middle) == {"A", "B"}
+    assert speaking_at(decided.exclusive, middle) == {"B"}
+    assert total_s(decided.spans) == pytest.approx(total_s(heard.spans))
+
+
 @pytest.mark.parametrize("found", [1, 2])
 def test_one_voice_that_was_cut_in_two_is_one_speaker(found: int) -> None:
     made = conversation(alternating(*"ABABABABAB", voices=1), found=found)
