@@ -45,10 +45,10 @@ VAD_OFFSET = 0.363
 
 BEAM_SIZE = 10
 PATIENCE = 2.0
-"""Twice Whisper's own beam, which ends when so many times its size of hypotheses are whole (Kasai et al. 2022,
-"Beam decoding with controlled patience"). Wrong words in per cent with a beam of 5, of 10, of 10 with patience:
-bank calls 7.3, 6.4, 5.9; with two channels (cpWER) 8.8, 7.0, 7.0; consultations 16.4, 16.5, 16.1. More of
-either gives nothing."""
+"""Twice Whisper's own beam, which ends when so many times its size of hypotheses are whole (Kasai et al.
+2022, "Beam decoding with controlled patience"). Wrong words with a beam of 5, with one of 10, and with its
+patience: bank calls 7.3, 6.4, 5.9 %; with two channels (cpWER) 8.8, 7.0, 7.0 %; consultations 16.4, 16.5,
+16.1 %. More of either gives nothing."""
 
 _BATCH_SIZES = {"cpu": 4, "cuda": 16}
 """Chunks decoded together. On a CPU four are as fast as eight, which take 300 MB more."""
