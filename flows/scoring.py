@@ -117,6 +117,7 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     expected there, and what may have been meant; all mistakes of all files at once, and exit status 2.
     """
     from pipelines.scorecards.document import Mistaken
+    from pipelines.scorecards.expressions import LIMIT_S, is_slow
     from pipelines.scorecards.parsing import load_files
 
     try:
@@ -131,15 +132,24 @@ def check(paths: tuple[Path, ...], form: str) -> None:
         ]
         click.echo(json.dumps({"mistakes": found}, ensure_ascii=False, indent=2))
         sys.exit(2)
+    slow = [pattern for pattern in rulebook.expressions if is_slow(pattern)]
     if form == "json":
         cards = [
             {"file": str(card.path), kind: card.name, "version": card.version, "sha256": card.sha256}
             for kind, each in (("scorecard", rulebook.scorecards), ("category", rulebook.categories))
             for card in each
         ]
-        click.echo(json.dumps({"mistakes": [], "files": cards}, ensure_ascii=False, indent=2))
+        content = {"mistakes": [], "slow_expressions": slow, "files": cards}
+        click.echo(json.dumps(content, ensure_ascii=False, indent=2))
         return
     click.echo(meaning(rulebook))
+    for pattern in slow:
+        click.echo(
+            f"Warning: the regular expression “{pattern}” can take very long. Where it takes longer than "
+            f"{LIMIT_S:g} s on a call, what depends on it is needs_person. The usual cause is a repetition "
+            r"within a repetition, such as (\w+ ?)+.",
+            err=True,
+        )
 
 
 def one_call(store: Any, reference: str) -> str:
