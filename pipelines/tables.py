@@ -17,6 +17,7 @@ UNSURE: Final = "unsure"
 
 CHANNEL_MODES: Final = ("mono", "split", "mixed")
 KINDS: Final = ("contact_center", "consultation")
+KIND_SOURCES: Final = ("given", "recognised")
 MOMENT_KINDS: Final = (
     "silence",
     "hold",
@@ -220,6 +221,14 @@ CALLS: Final = Table(
             _STRING,
             "What sort of conversation it is: as given by the metadata or the run, else by what is said.",
             values=KINDS,
+        ),
+        Column(
+            "kind_source",
+            _STRING,
+            "Where `kind` comes from: the metadata or the run's settings, or what is said. Null where an "
+            "older version made the row.",
+            nullable=True,
+            values=KIND_SOURCES,
         ),
         Column("language", _STRING, "Language spoken, as an ISO 639-1 code such as `en`."),
         Column(

@@ -148,6 +148,7 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
     call = Call(
         made_recording(draw(st.binary(max_size=4))),
         draw(st.sampled_from(["contact_center", "consultation"])),
+        draw(st.booleans()),
         Audio(
             np.zeros((len(numbers), len(tracks[0])), np.float32),
             8000,
