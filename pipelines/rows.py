@@ -221,7 +221,6 @@ def _speaker(speaker: Speaker, call: Call) -> Row:
         "role": speaker.role,
         "role_confidence": speaker.role_confidence,
         "channel": speaker.channel,
-        "talk_s": sum(interval.duration for interval in speaker.talk),
         "diarization": [{"start_s": span.start, "end_s": span.end} for span in speaker.detected],
         "turns": sum(turn.speaker == speaker.name for turn in call.turns),
         "words": len(words),

@@ -117,7 +117,7 @@ def test_a_speaker_has_all_that_is_his() -> None:
         "sentiment_change": 0.0,
         "questions": 1,
     }
-    assert (second["talk_s"], second["turns"], second["words"]) == (2.5, 1, 1)
+    assert (second["talk_s"], second["turns"], second["words"]) == (2.0, 1, 1)
 
 
 def test_a_sentence_has_its_turns_speaker_and_its_embedding_with_eleven_bits() -> None:
