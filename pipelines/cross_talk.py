@@ -54,10 +54,10 @@ def _without_leak(track: Samples, own: NDArray[np.float64], other: NDArray[np.fl
     usual = np.median((own - other)[listening])
     leak = listening & (own < np.percentile(speaking, 90) - FAINTNESS_DB) & (own - other < usual + VARIES_DB)
     leak = binary_opening(leak, np.ones(_LEAST_FRAMES))
-    # Down to the noise of the line and no further: noise that goes whenever the other speaks, and comes back
-    # with the pauses, is taken for speech.
-    floor = np.percentile(own, _NOISE_PERCENTILE)
-    gain_db = np.where(leak, np.minimum(floor - own, 0.0), 0.0)
     # A gain that moves over a frame on each side makes no clicks.
-    moving = np.interp(np.arange(len(track)), (np.arange(len(leak)) + 0.5) * _FRAME, gain_db)
-    return np.asarray(track * 10 ** (moving / 20), np.float32)
+    gain = np.interp(np.arange(len(track)), (np.arange(len(leak)) + 0.5) * _FRAME, 1.0 - leak)
+    # Noise that goes whenever the other speaks, and comes back with the pauses, is taken for speech: in the
+    # place of a leak comes noise as loud as the line's, as echo suppressors put it there (ITU-T G.168).
+    level = 10 ** (np.percentile(own, _NOISE_PERCENTILE) / 20)
+    noise = np.random.default_rng(0).standard_normal(len(track), np.float32) * np.float32(level)
+    return np.asarray(track * gain + noise * np.sqrt(1.0 - gain**2), np.float32)

@@ -65,7 +65,7 @@ def test_who_interrupts_whom_and_when(processed: Callable[[str], Processed]) -> 
 
 
 UNHEARD_S = {("broadband_outage", "Michael"): 0.24}
-"""The s at the end of his last sentence is in the truth and not in the recording: its codec took it for noise."""
+"""The s at the end of his last sentence is in the truth and not in the recording: it is lost in the noise."""
 
 
 @pytest.mark.parametrize("name", SPLIT)
