@@ -24,6 +24,7 @@ os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
 
 import click  # noqa: E402 - the switches come before everything else
 
+from flows.analysing import analyse  # noqa: E402
 from flows.benchmarking import benchmark  # noqa: E402
 from flows.evaluating import evaluate  # noqa: E402
 from flows.options import replacements_of  # noqa: E402
@@ -290,6 +291,7 @@ def query(sql: str, store: Path, form: str) -> None:
 
 main.add_command(evaluate)
 main.add_command(score)
+main.add_command(analyse)
 main.add_command(scorecards)
 main.add_command(benchmark)
 

@@ -14,6 +14,7 @@ import click
 from models.errors import UsageError
 
 if TYPE_CHECKING:
+    from models.embedder import Embedder
     from pipelines.scorecards.cards import Rulebook
     from pipelines.scorecards.rescoring import Rescored
     from pipelines.scorecards.scoring import Scorer
@@ -94,7 +95,7 @@ def score(
     chosen = [one_call(opened, call) for call in calls] if calls else sorted(opened.processed())
     scorer = scorer_of(rulebook, profile, replacements)
     begun = time.monotonic()
-    rescored = rescore(opened, list(dict.fromkeys(chosen)), scorer, _progress(len(chosen)))
+    rescored = rescore(opened, list(dict.fromkeys(chosen)), scorer, progress_of(len(chosen)))
     took = time.monotonic() - begun
     if form == "json":
         click.echo(json.dumps({**asdict(rescored), "seconds": round(took, 3)}, ensure_ascii=False, indent=2))
@@ -117,6 +118,7 @@ def check(paths: tuple[Path, ...], form: str) -> None:
     expected there, and what may have been meant; all mistakes of all files at once, and exit status 2.
     """
     from pipelines.scorecards.document import Mistaken
+    from pipelines.scorecards.expressions import LIMIT_S, is_slow
     from pipelines.scorecards.parsing import load_files
 
     try:
@@ -131,15 +133,24 @@ def check(paths: tuple[Path, ...], form: str) -> None:
         ]
         click.echo(json.dumps({"mistakes": found}, ensure_ascii=False, indent=2))
         sys.exit(2)
+    slow = [pattern for pattern in rulebook.expressions if is_slow(pattern)]
     if form == "json":
         cards = [
             {"file": str(card.path), kind: card.name, "version": card.version, "sha256": card.sha256}
             for kind, each in (("scorecard", rulebook.scorecards), ("category", rulebook.categories))
             for card in each
         ]
-        click.echo(json.dumps({"mistakes": [], "files": cards}, ensure_ascii=False, indent=2))
+        content = {"mistakes": [], "slow_expressions": slow, "files": cards}
+        click.echo(json.dumps(content, ensure_ascii=False, indent=2))
         return
     click.echo(meaning(rulebook))
+    for pattern in slow:
+        click.echo(
+            f"Warning: the regular expression “{pattern}” can take very long. Where it takes longer than "
+            f"{LIMIT_S:g} s on a call, what depends on it is needs_person. The usual cause is a repetition "
+            r"within a repetition, such as (\w+ ?)+.",
+            err=True,
+        )
 
 
 def one_call(store: Any, reference: str) -> str:
@@ -156,8 +167,12 @@ def scorer_of(rulebook: "Rulebook", profile: str | None, replacements: Sequence[
     """A scorer with the sentence embedding of a profile, loaded only where a card asks for a meaning."""
     from pipelines.scorecards.scoring import Scorer
 
-    if not rulebook.examples:
-        return Scorer(rulebook, None)
+    found = embedder_of(profile, replacements) if rulebook.examples else None
+    return Scorer(rulebook, None) if found is None else Scorer(rulebook, found[0].embed, found[1])
+
+
+def embedder_of(profile: str | None, replacements: Sequence[str]) -> "tuple[Embedder, str] | None":
+    """The sentence embedding of a profile and the SHA-256 of its files; None where the profile has none."""
     from models.bundle import located_from_folder, models_dir, verify
     from models.catalogue import load_catalogue
     from models.selection import wanted
@@ -169,7 +184,7 @@ def scorer_of(rulebook: "Rulebook", profile: str | None, replacements: Sequence[
     pairs = dict(pair.split("=", 1) for pair in replacements)
     model = wanted(catalogue, profile or catalogue.default_profile, pairs).get("sentence_embedding")
     if model is None:
-        return Scorer(rulebook, None)
+        return None
     located = (
         located_from_folder("sentence_embedding", model)
         if isinstance(model, Path)
@@ -177,10 +192,10 @@ def scorer_of(rulebook: "Rulebook", profile: str | None, replacements: Sequence[
     )
     from models.embedder import Embedder
 
-    return Scorer(rulebook, Embedder(located.path, located.languages).embed, located.sha256)
+    return Embedder(located.path, located.languages), located.sha256
 
 
-def _progress(count: int) -> Callable[[int], None]:
+def progress_of(count: int) -> Callable[[int], None]:
     """Tells people how far it is, where somebody watches."""
 
     def tell(done: int) -> None:

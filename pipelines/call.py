@@ -77,7 +77,8 @@ def process(
         with stage("read"):
             reading = read(turns, language.code, models.parser, models.sentiment, models.embedder)
         with stage("interpret"):
-            kind = given.kind or settings.kind or recognise_kind(people, reading, language.code, examples)
+            kind_given = given.kind or settings.kind
+            kind = kind_given or recognise_kind(people, reading, language.code, examples)
             people = find_roles(people, reading, kind, language.code, examples)
             gist = find_gist(people, reading, kind, language.code, examples)
         with stage("converse"):
@@ -90,6 +91,7 @@ def process(
     return Call(
         recording,
         kind,
+        kind_given is not None,
         audio,
         channels,
         language,

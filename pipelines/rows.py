@@ -1,6 +1,7 @@
 """A call as rows of the tables."""
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.speech import Interval
 from pipelines.analytics.call_sentiment import sentiment_by_quarter, sentiment_change, sentiment_of
+from pipelines.analytics.conversation import AGENTS, CUSTOMERS
 from pipelines.analytics.moments import Moment
 from pipelines.analytics.topics import topic_of
 from pipelines.failures import RecordingFailure
@@ -15,7 +17,7 @@ from pipelines.recording import CALL_ID_DIGITS
 from pipelines.settings import PIPELINE_VERSION
 from pipelines.speakers import merge
 from pipelines.tables import SCHEMA_VERSION, UNKNOWN, CallRows, Row
-from pipelines.transcript import Call, Entity, Sentence, Speaker, Turn
+from pipelines.transcript import Call, Entity, Gist, Reading, Sentence, Speaker, Turn
 
 
 def rows_of(call: Call, provenance: Row) -> CallRows:
@@ -26,16 +28,13 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
     turns: list[Row] = []
     for number, turn in enumerate(call.turns):
         role = {"turn": number, "speaker": turn.speaker, "role": roles[turn.speaker]}
-        said = [sentence for sentence in call.reading.sentences if sentence.turn == number]
         turns.append(
             {
                 **call_id,
                 **role,
                 **_turn(turn, call.speakers),
                 **vars(call.conversation.turns[number]),
-                "sentiment": sentiment_of(said),
-                "key_phrases": list(call.reading.key_phrases[number]),
-                "questions": sum(sentence.question for sentence in said),
+                **_said_in_turn(number, call.reading),
             }
         )
         words += [
@@ -55,14 +54,42 @@ def rows_of(call: Call, provenance: Row) -> CallRows:
             for position, word in enumerate(turn.words, start=len(words))
         ]
     speakers = [{**call_id, **_speaker(speaker, call)} for speaker in call.speakers]
-    sentences = [
-        {**call_id, "sentence": number, "role": roles[sentence.speaker], **_sentence(sentence)}
-        for number, sentence in enumerate(call.reading.sentences)
-    ]
-    entities = [{**call_id, **_entity(entity)} for entity in call.reading.entities]
+    sentences, entities = _sentences(call_id, call.reading, roles), _entities(call_id, call.reading)
     moments = [{**call_id, **_moment(moment)} for moment in call.conversation.moments]
     return CallRows(
         {**call_id, **_call(call), **provenance}, turns, words, speakers, moments, sentences, entities
+    )
+
+
+def renewed(rows: CallRows, kind: str, people: Sequence[Speaker], reading: Reading, gist: Gist) -> CallRows:
+    """The rows of a call with roles and all that is found in its words as given here; `people` in the order
+    of `rows.speakers`. What was heard, and `scores` and `categories`, are as they were."""
+    call_id = {"call_id": rows.call["call_id"]}
+    roles = {person.name: person.role for person in people}
+    turns = [
+        {**row, "role": roles[row["speaker"]], **_said_in_turn(row["turn"], reading)} for row in rows.turns
+    ]
+    speakers = [
+        {
+            **row,
+            "role": person.role,
+            "role_confidence": person.role_confidence,
+            **_said_by(person.name, reading, rows.call["duration_s"]),
+        }
+        for row, person in zip(rows.speakers, people, strict=True)
+    ]
+    first = {
+        column: min((turn["start_s"] for turn in turns if turn["role"] in side), default=None)
+        for column, side in (("first_agent_word_s", AGENTS), ("first_customer_word_s", CUSTOMERS))
+    }
+    return replace(
+        rows,
+        call={**rows.call, "kind": kind, **first, **_gist(reading, gist)},
+        turns=tuple(turns),
+        words=tuple({**row, "role": roles[row["speaker"]]} for row in rows.words),
+        speakers=tuple(speakers),
+        sentences=tuple(_sentences(call_id, reading, roles)),
+        entities=tuple(_entities(call_id, reading)),
     )
 
 
@@ -85,7 +112,7 @@ def failure_row(
 
 def _call(call: Call) -> Row:
     given, audio, measures = call.recording.metadata, call.audio, call.measures
-    found, gist = call.conversation, call.gist
+    found = call.conversation
     if given.started_at:
         started_at, source = given.started_at, "metadata"
     elif audio.recorded_at:
@@ -104,6 +131,7 @@ def _call(call: Call) -> Row:
         "sample_rate": audio.sample_rate,
         "codec": audio.codec,
         "kind": call.kind,
+        "kind_source": "given" if call.kind_given else "recognised",
         "language": call.language.code,
         "language_confidence": call.language.confidence,
         "agent_id": given.agent_id or "",
@@ -130,18 +158,44 @@ def _call(call: Call) -> Row:
         "first_customer_word_s": found.first_customer_word_s,
         "damage": call.audio.damage.reason if call.audio.damage else "",
         "review_flags": list(call.review_flags),
+        **_gist(call.reading, call.gist),
+        "pipeline_version": PIPELINE_VERSION,
+        "schema_version": SCHEMA_VERSION,
+        "processed_at": datetime.now(UTC),
+        "stage_s": dict(call.stage_s),
+    }
+
+
+def _gist(reading: Reading, gist: Gist) -> Row:
+    return {
         "topic": None if gist.topics is None else topic_of(gist.topics),
         "topic_score": gist.topics[0].score if gist.topics else None,
         "topics": [{"topic": topic.name, "score": topic.score} for topic in gist.topics or ()],
         "reason": None if gist.reason is None else asdict(gist.reason),
         "outcome": None if gist.outcome is None else asdict(gist.outcome),
         "next_steps": [asdict(step) for step in gist.next_steps],
-        "analysis_notes": {**call.reading.notes, **gist.notes},
+        "analysis_notes": {**reading.notes, **gist.notes},
         "examples_sha256": gist.examples_sha256,
-        "pipeline_version": PIPELINE_VERSION,
-        "schema_version": SCHEMA_VERSION,
-        "processed_at": datetime.now(UTC),
-        "stage_s": dict(call.stage_s),
+    }
+
+
+def _said_in_turn(number: int, reading: Reading) -> Row:
+    said = [sentence for sentence in reading.sentences if sentence.turn == number]
+    return {
+        "sentiment": sentiment_of(said),
+        "key_phrases": list(reading.key_phrases[number]),
+        "questions": sum(sentence.question for sentence in said),
+    }
+
+
+def _said_by(speaker: str, reading: Reading, duration: float) -> Row:
+    said = [sentence for sentence in reading.sentences if sentence.speaker == speaker]
+    by_quarter = sentiment_by_quarter(said, duration)
+    return {
+        "sentiment": sentiment_of(said),
+        "sentiment_by_quarter": list(by_quarter),
+        "sentiment_change": sentiment_change(by_quarter),
+        "questions": sum(sentence.question for sentence in said),
     }
 
 
@@ -162,14 +216,11 @@ def _turn(turn: Turn, speakers: tuple[Speaker, ...]) -> Row:
 def _speaker(speaker: Speaker, call: Call) -> Row:
     words = [word for word in call.words if word.speaker == speaker.name]
     figures = call.conversation.speakers[speaker.name]
-    said = [sentence for sentence in call.reading.sentences if sentence.speaker == speaker.name]
-    by_quarter = sentiment_by_quarter(said, call.audio.duration)
     return {
         "speaker": speaker.name,
         "role": speaker.role,
         "role_confidence": speaker.role_confidence,
         "channel": speaker.channel,
-        "talk_s": sum(interval.duration for interval in speaker.talk),
         "diarization": [{"start_s": span.start, "end_s": span.end} for span in speaker.detected],
         "turns": sum(turn.speaker == speaker.name for turn in call.turns),
         "words": len(words),
@@ -177,10 +228,7 @@ def _speaker(speaker: Speaker, call: Call) -> Row:
         "speaker_confidence": _mean([word.speaker_confidence for word in words]),
         **vars(figures),
         "loudness_by_second": list(figures.loudness_by_second),
-        "sentiment": sentiment_of(said),
-        "sentiment_by_quarter": list(by_quarter),
-        "sentiment_change": sentiment_change(by_quarter),
-        "questions": sum(sentence.question for sentence in said),
+        **_said_by(speaker.name, call.reading, call.audio.duration),
     }
 
 
@@ -194,6 +242,17 @@ def _moment(moment: Moment) -> Row:
         "turn": moment.turn,
         "value": moment.value,
     }
+
+
+def _sentences(call_id: Row, reading: Reading, roles: Mapping[str, str]) -> list[Row]:
+    return [
+        {**call_id, "sentence": number, "role": roles[sentence.speaker], **_sentence(sentence)}
+        for number, sentence in enumerate(reading.sentences)
+    ]
+
+
+def _entities(call_id: Row, reading: Reading) -> list[Row]:
+    return [{**call_id, **_entity(entity)} for entity in reading.entities]
 
 
 def _sentence(sentence: Sentence) -> Row:

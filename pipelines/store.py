@@ -151,8 +151,10 @@ class Store:
 
     # Writing
 
-    def write_call(self, rows: CallRows) -> None:
+    def write_call(self, rows: CallRows, instead_of: "StoredCall | None" = None) -> bool:
         """Put a call into the store in place of what the store has of it, and drop its failures.
+
+        With `instead_of`, only where the store still has that; returns whether the call was put there.
 
         Raises InvariantBroken, before anything is touched, when the rows contradict each other;
         StoreError when the disk is full or the like: the call is then in the store as it was or not at all.
@@ -168,6 +170,10 @@ class Store:
                 # All is on the disk before anything is removed: a full disk costs no call that was there.
                 for name, content in contents.items():
                     staged[name] = self._stage(call_id, content)
+                if instead_of is not None:
+                    copies = self._copies("calls", call_id)
+                    if not copies or _stamp(copies[0]) != instead_of.stamp:
+                        return False
                 self._remove(self._copies("calls", call_id))
                 for name, temporary in staged.items():
                     target = self._path(name, call_date, call_id)
@@ -178,6 +184,7 @@ class Store:
                     temporary.unlink(missing_ok=True)
             for key in (call_id, _source_key(source)):
                 self._remove(self._copies("failures", key))
+        return True
 
     def write_judgements(self, judged: Sequence["Judged"]) -> Sequence[str]:
         """Replace what calls are judged, of each call in one step, and return the ids of those left alone.

@@ -17,6 +17,7 @@ UNSURE: Final = "unsure"
 
 CHANNEL_MODES: Final = ("mono", "split", "mixed")
 KINDS: Final = ("contact_center", "consultation")
+KIND_SOURCES: Final = ("given", "recognised")
 MOMENT_KINDS: Final = (
     "silence",
     "hold",
@@ -221,6 +222,14 @@ CALLS: Final = Table(
             "What sort of conversation it is: as given by the metadata or the run, else by what is said.",
             values=KINDS,
         ),
+        Column(
+            "kind_source",
+            _STRING,
+            "Where `kind` comes from: the metadata or the run's settings, or what is said. Null where an "
+            "older version made the row.",
+            nullable=True,
+            values=KIND_SOURCES,
+        ),
         Column("language", _STRING, "Language spoken, as an ISO 639-1 code such as `en`."),
         Column(
             "language_confidence",
@@ -244,7 +253,9 @@ CALLS: Final = Table(
         ),
         Column("silence_s", _DOUBLE, "Seconds in which nobody speaks: `duration_s` minus `speech_s`."),
         Column(
-            "overlap_s", _DOUBLE, "Seconds in which two or more people speak at once (see `speakers.talk_s`)."
+            "overlap_s",
+            _DOUBLE,
+            "Seconds in which two or more people speak at once, pauses of more than 0.2 s left out.",
         ),
         Column(
             "uncovered_speech_s",
@@ -488,16 +499,16 @@ SPEAKERS: Final = Table(
         Column(
             "talk_s",
             _DOUBLE,
-            "Talk time: seconds in which the speaker speaks, pauses of more than 0.2 s left out. Voice "
-            "activity detection or diarization tells that somebody speaks, the sound itself from when to "
-            "when. Where two speak at once, the time counts for both.",
+            "Talk time: seconds in which the speaker speaks, with pauses of up to 1 s in which nobody else "
+            "says anything whole. Voice activity detection or diarization tells that somebody speaks, the "
+            "sound itself from when to when. Where two speak at once, the time counts for both.",
         ),
         Column(
             "diarization",
             _STRETCHES,
             "The stretches in which diarization, or detection on the speaker's own channel, has the speaker "
-            "speak, in order and without overlap, in seconds from the start of the call. They take in short "
-            "pauses, which `talk_s` leaves out.",
+            "speak, in order and without overlap, in seconds from the start of the call. They begin and "
+            "end a little early and late; `talk_s` is settled on the sound.",
         ),
         Column("turns", _INT, "Rows of the speaker in `turns`."),
         Column("words", _INT, "Rows of the speaker in `words`."),
@@ -536,7 +547,12 @@ SPEAKERS: Final = Table(
         ),
         Column("interrupted", _INT, "Moments `interruption` in which the speaker is interrupted."),
         Column("backchannels", _INT, "Moments `backchannel` of the speaker."),
-        Column("overlap_s", _DOUBLE, "Seconds in which the speaker speaks and somebody else speaks too."),
+        Column(
+            "overlap_s",
+            _DOUBLE,
+            "Seconds in which the speaker speaks and somebody else speaks too, pauses of more than 0.2 s "
+            "left out.",
+        ),
         Column(
             "response_median_s",
             _DOUBLE,

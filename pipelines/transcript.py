@@ -167,10 +167,14 @@ class Measures:
 
 @dataclass(frozen=True)
 class Call:
-    """Everything that is known of a recording once it has been processed."""
+    """Everything that is known of a recording once it has been processed.
+
+    `kind_given` says whether metadata or settings gave the kind; else it was recognised by what is said.
+    """
 
     recording: Recording
     kind: str
+    kind_given: bool
     audio: Audio
     channels: Channels
     language: LanguageGuess

@@ -30,7 +30,7 @@ _CLOSURE_S = 0.15
 """Silences up to this length lie within words: before a p, t or k there is nothing to hear."""
 
 _BELOW_SPEECH_DB = 30.0
-_ABOVE_NOISE_DB = 6.0
+ABOVE_NOISE_DB = 6.0
 """A frame sounds when it is no further than this below speech, and this far above the noise."""
 
 
@@ -64,13 +64,29 @@ def settle_times(segments: Sequence[Segment], samples: Samples, on_sound: bool =
 
 def find_sound(samples: Samples) -> Sounding:
     """Find the stretches in which something sounds in `samples`, shape `(n,)`."""
+    levels = levels_db(samples)
+    if not len(levels):
+        return Sounding(np.zeros(0, np.intp), np.zeros(0, np.intp))
+    quiet, loud = np.percentile(levels, [10, 95])
+    return sounding_above(levels, sound_threshold_db(quiet + ABOVE_NOISE_DB, loud))
+
+
+def levels_db(samples: Samples) -> NDArray[np.float64]:
+    """The level of each frame of `samples`, shape `(n,)`, in dB re full scale, over three frames."""
     frame = int(FRAME_S * SAMPLE_RATE)
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
-    if not len(frames):
-        return Sounding(np.zeros(0, np.intp), np.zeros(0, np.intp))
-    levels = 10 * np.log10(uniform_filter1d((frames**2).mean(axis=1), 3) + 1e-12)
-    quiet, loud = np.percentile(levels, [10, 95])
-    sounds = levels > max(loud - _BELOW_SPEECH_DB, min(quiet + _ABOVE_NOISE_DB, loud - _ABOVE_NOISE_DB))
+    power = uniform_filter1d((frames**2).mean(axis=1), 3) if len(frames) else np.zeros(0)
+    return np.asarray(10 * np.log10(power + 1e-12))
+
+
+def sound_threshold_db(noise: float, loud: float) -> float:
+    """From which level on something sounds, where noise reaches `noise` and the speech is as `loud`."""
+    return max(loud - _BELOW_SPEECH_DB, min(noise, loud - ABOVE_NOISE_DB))
+
+
+def sounding_above(levels: NDArray[np.float64], threshold: float) -> Sounding:
+    """The stretches in which the frames' levels exceed a threshold, short silences filled."""
+    sounds = levels > threshold
     padded = np.pad(sounds, round(_CLOSURE_S / FRAME_S))  # closing must not eat into the ends of the track
     closed = binary_closing(padded, np.ones(round(_CLOSURE_S / FRAME_S)))
     sounds = closed[round(_CLOSURE_S / FRAME_S) :][: len(sounds)]

@@ -15,7 +15,7 @@ from pipelines.analytics.moments import Conversation, Moment, SpeakerFigures, Tu
 from pipelines.analytics.music import find_music
 from pipelines.analytics.phrases import FILLERS, spoken
 from pipelines.analytics.stretches import Stretches, beyond, seconds, shared
-from pipelines.analytics.talk import detected_talk, settle_talk, track_of
+from pipelines.analytics.talk import detected_talk, settle_talk, talk_time, track_of
 from pipelines.channels import Channels
 from pipelines.speakers import merge
 from pipelines.transcript import Speaker, Turn, Word
@@ -79,10 +79,12 @@ def analyse_conversation(
 class _Voice:
     """A speaker's talk, what of it others talk over, and the meter of the track that it is on.
 
-    `clear` is the talk in which the track holds nobody else.
+    `counted` is the talk with the pauses that talk time includes, `clear` the talk in which the track holds
+    nobody else.
     """
 
     talk: Stretches
+    counted: Stretches
     overlapped: Stretches
     clear: Stretches
     meter: Meter
@@ -96,7 +98,9 @@ def _voices(people: Sequence[Speaker], channels: Channels) -> Mapping[str, _Voic
         # On a channel of one's own nobody else is heard.
         clear = person.talk if channels.mode == "split" else beyond(person.talk, others)
         overlapped = shared(person.talk, others)
-        voices[person.name] = _Voice(person.talk, overlapped, clear, meters[track_of(person, channels)])
+        counted = talk_time(person.talk, others)
+        meter = meters[track_of(person, channels)]
+        voices[person.name] = _Voice(person.talk, counted, overlapped, clear, meter)
     return voices
 
 
@@ -126,7 +130,7 @@ def _measure_turns(
         voice, whole = voices[turn.speaker], [Interval(turn.start, turn.end)]
         figures.append(
             TurnFigures(
-                words_per_minute=_pace(len(turn.words), seconds(shared(whole, voice.talk))),
+                words_per_minute=_pace(len(turn.words), seconds(shared(whole, voice.counted))),
                 loudness_dbfs=voice.meter.level_dbfs(shared(whole, voice.clear)),
                 fillers=_fillers(turn, language),
                 response_s=responses.get(number),
@@ -145,7 +149,7 @@ def _measure_speaker(
     duration: float,
 ) -> SpeakerFigures:
     voice = voices[name]
-    everybody = sum(seconds(other.talk) for other in voices.values())
+    everybody = sum(seconds(other.counted) for other in voices.values())
     own = [(turn, figures) for turn, figures in zip(turns, of_turns, strict=True) if turn.speaker == name]
     lengths = [turn.end - turn.start for turn, _ in own]
     responses = [figures.response_s for _, figures in own if figures.response_s is not None]
@@ -154,7 +158,8 @@ def _measure_speaker(
     made = [moment for moment in floor.moments if moment.speaker == name]
     interruptions = [moment for moment in made if moment.kind == "interruption"]
     return SpeakerFigures(
-        talk_share=seconds(voice.talk) / everybody if everybody else 0.0,
+        talk_s=seconds(voice.counted),
+        talk_share=seconds(voice.counted) / everybody if everybody else 0.0,
         longest_turn_s=max(lengths, default=0.0),
         mean_turn_s=sum(lengths) / len(lengths) if lengths else 0.0,
         longest_monologue_s=monologues[name].duration if name in monologues else 0.0,
@@ -165,7 +170,7 @@ def _measure_speaker(
         overlap_s=seconds(voice.overlapped),
         response_median_s=float(np.median(responses)) if responses else None,
         response_p90_s=float(np.percentile(responses, 90)) if responses else None,
-        words_per_minute=_pace(words, seconds(voice.talk)),
+        words_per_minute=_pace(words, seconds(voice.counted)),
         fillers=sum(fillers) if len(fillers) == len(own) else None,
         filler_rate=100 * sum(fillers) / words if words and len(fillers) == len(own) else None,
         first_word_s=_first_word_s(turns, {name}),

@@ -37,6 +37,7 @@ class TurnFigures:
 class SpeakerFigures:
     """What is measured of a speaker."""
 
+    talk_s: float
     talk_share: float
     longest_turn_s: float
     mean_turn_s: float

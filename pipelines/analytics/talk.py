@@ -3,27 +3,55 @@
 Voice activity detection and diarization hear who talks, and little of it escapes them; but they begin up
 to a tenth of a second early and end late, and take music for speech. Words have good edges, but some are
 placed beside where they were said, and some were never recognised. So detection says that somebody talks
-and the sound itself says when. Measured on the three sample calls with two channels, where each speaker
-talks for 13 to 26 s: detection is 0.9 to 2.4 s too long, words are 0.7 s too short to 0.6 s too long (and
-another 2 s astray beside the hold music), and detection on the sound is 0.6 s too short to 0.3 s too long.
+and the sound itself says when.
+
+How long somebody talks is counted with short pauses, as speech is when it is cut into segments. A pause is
+part of talk or is not, so that the limit has to be where few pauses are: of those within a turn most are
+shorter than half a second and hardly any longer than one. Measured on 22 speakers of eleven made calls with
+two channels that nothing was chosen by, whose noise is 22 to 42 dB below speech: talk time with pauses of up
+to 1 s is off by 0.09 s in the mean and 0.22 s at most, and by no more than 0.15 s for 19 of the 22. With
+pauses of up to 0.2 s only, that would be 0.14 and 0.58 s. What is left are soft ends of words in the noise.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.speech import Interval, Samples
 from pipelines.analytics.stretches import Stretches, beyond, joined, seconds, shared
 from pipelines.channels import Channels
 from pipelines.speakers import merge
 from pipelines.transcript import Speaker
-from pipelines.word_times import FRAME_S, find_sound
+from pipelines.word_times import (
+    ABOVE_NOISE_DB,
+    FRAME_S,
+    find_sound,
+    levels_db,
+    sound_threshold_db,
+    sounding_above,
+)
 
 _REACH_S = 0.1
 """How far a channel's own talk may be extended to where its sound begins or ends."""
 
 PAUSE_S = 0.2
 """Shorter silences, such as the closure of a plosive, are within talk; 0.18 to 0.2 s is the usual limit."""
+
+TALK_PAUSE_S = 1.0
+"""Pauses of up to this count as talk time, unless somebody else says something in them."""
+
+_NOISE_SPREADS = 3.5
+"""Sound is this many standard deviations over the noise of the line, in dB, where detection hears nobody."""
+
+_NOISE_MARGIN_S = 0.2
+_LEAST_NOISE_S = 1.0
+_DIGITAL_SILENCE_DB = -115.0
+_TENTH = 1.28
+"""Noise is what there is so far from detected speech, if it is that long in all and no digital silence. Of a
+normal distribution the tenth percentile lies 1.28 standard deviations below the middle."""
 
 _LEAST_S = 0.1
 """What is left of talk and is shorter is a click."""
@@ -36,6 +64,50 @@ def sounds_of(track: Samples) -> Stretches:
         Interval(float(start) * FRAME_S, float(end) * FRAME_S)
         for start, end in zip(found.starts, found.ends, strict=True)
     )
+
+
+def talk_time(talk: Stretches, others: Stretches) -> Stretches:
+    """A speaker's talk with the pauses that count as talk time; `others` is what anybody else says."""
+    held: list[Interval] = []
+    ends = [other.end for other in others]
+    for part in talk:
+        if held and part.start - held[-1].end <= TALK_PAUSE_S:
+            pause = Interval(held[-1].end, part.start)
+            # Whoever else speaks within the pause: the first to end in it has to have begun before it.
+            place = bisect_right(ends, pause.start)
+            answered = place < len(others) and pause.start <= others[place].start and ends[place] <= pause.end
+            if not answered:
+                held[-1] = Interval(held[-1].start, part.end)
+                continue
+        held.append(part)
+    return tuple(held)
+
+
+def _talk_sounds(track: Samples, talk: Sequence[Interval]) -> Stretches:
+    """The stretches of `track`, shape `(n,)`, that sound as loud as the speech detected in `talk`."""
+    levels = levels_db(track)
+    spoken, near = _frames(talk, 0.0, len(levels)), _frames(talk, _NOISE_MARGIN_S, len(levels))
+    if not spoken.any():
+        return ()
+    noise, loud = np.percentile(levels, 10) + ABOVE_NOISE_DB, np.percentile(levels[spoken], 95)
+    quiet = levels[~near & (levels > _DIGITAL_SILENCE_DB)]
+    if len(quiet) * FRAME_S >= _LEAST_NOISE_S:
+        low, middle = np.percentile(quiet, [10, 50])
+        noise = min(low + ABOVE_NOISE_DB, middle + _NOISE_SPREADS * (middle - low) / _TENTH)
+    found = sounding_above(levels, sound_threshold_db(noise, loud))
+    return tuple(
+        Interval(float(start) * FRAME_S, float(end) * FRAME_S)
+        for start, end in zip(found.starts, found.ends, strict=True)
+    )
+
+
+def _frames(stretches: Sequence[Interval], margin: float, count: int) -> NDArray[np.bool_]:
+    """Which of `count` frames are in one of the stretches, or within the margin of one."""
+    within = np.zeros(count, bool)
+    for stretch in stretches:
+        start, end = (stretch.start - margin) / FRAME_S, (stretch.end + margin) / FRAME_S
+        within[max(0, int(start)) : int(np.ceil(end))] = True
+    return within
 
 
 def track_of(speaker: Speaker, channels: Channels) -> int:
@@ -60,7 +132,10 @@ def settle_talk(
 
     `music` has the stretches of music of each track.
     """
-    sounds = [sounds_of(track) for track in channels.tracks]
+    sounds = [
+        _talk_sounds(track, talk)
+        for track, talk in zip(channels.tracks, detected_talk(people, channels), strict=True)
+    ]
     # On a track with others, the sound beside somebody's talk may be theirs.
     reach = _REACH_S if channels.mode == "split" else 0.0
     settled = []

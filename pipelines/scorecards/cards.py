@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.scorecards.conditions import Condition, Said, parts
+from pipelines.scorecards.conditions import Condition, Entity, Said, parts
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,17 @@ class Rulebook:
         for condition in self._conditions():
             if isinstance(condition, Said):
                 found.update(dict.fromkeys((*condition.phrases.examples, *condition.phrases.unlike)))
+        return tuple(found)
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """The regular expressions of all cards, each once, in order."""
+        found: dict[str, None] = {}
+        for condition in self._conditions():
+            if isinstance(condition, Said):
+                found.update(dict.fromkeys(condition.phrases.patterns))
+            elif isinstance(condition, Entity) and condition.pattern:
+                found[condition.pattern] = None
         return tuple(found)
 
     def _conditions(self) -> Iterator[Condition]:

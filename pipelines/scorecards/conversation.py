@@ -189,6 +189,14 @@ class Conversation:
     def _spellings(self) -> dict[int, Sequence[tuple[int, int, int]]]:
         return {}
 
+    @cached_property
+    def searched(self) -> dict[str, Sequence[tuple[int, int]] | None]:
+        """Regular expressions that were looked for, and from where to where in `text` each is found.
+
+        None where that took too long. Whoever looks for one writes it down here.
+        """
+        return {}
+
     def words_of(self, roles: tuple[str, ...]) -> NDArray[np.bool_]:
         """Which words are said by one of the roles; all where no role is given."""
         return self._said_by("words", roles)

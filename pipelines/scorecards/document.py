@@ -17,6 +17,7 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from models.errors import UsageError
+from pipelines.scorecards.expressions import compiled
 
 _TAG: Final = "tag:yaml.org,2002:"
 _FEW: Final = 12
@@ -149,11 +150,11 @@ class Document:
             self.wrong(node, f"{what} is a regular expression, and not {_kind(node)}.")
             return ""
         try:
-            compiled = re.compile(node.value, re.IGNORECASE)
+            expression = compiled(node.value)
         except re.error as error:
             self.wrong(node, f"{shown(node.value)} is not a regular expression: {error}.")
             return ""
-        if compiled.match(""):
+        if expression.match(""):
             self.wrong(node, f"{shown(node.value)} is found everywhere, as it may be empty.")
         return str(node.value)
 

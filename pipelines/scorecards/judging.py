@@ -29,8 +29,9 @@ from pipelines.scorecards.conditions import (
     Window,
 )
 from pipelines.scorecards.conversation import Conversation
+from pipelines.scorecards.expressions import TooSlow, spans_in
 from pipelines.scorecards.findings import Evidence, Finding, conjunction, disjunction, negation, unknown
-from pipelines.scorecards.matching import Match, compiled, likeness, matches_of, words_at
+from pipelines.scorecards.matching import Match, likeness, matches_of, too_slow, words_at
 from pipelines.scorecards.wording import (
     briefly,
     clock,
@@ -155,14 +156,18 @@ def _(condition: Entity, case: Case) -> Finding:
         [] if conversation.has("entities", "kind") else ["the entities of the call are not in the store"]
     )
     matches = []
-    pattern = compiled(condition.pattern) if condition.pattern else None
     columns = ("turn", "speaker", "kind", "text", "start_s", "end_s")
     rows = zip(*(conversation.column("entities", column) for column in columns), strict=True)
     for turn, speaker, kind, text, start, end in rows:
-        if kind in condition.kinds and (pattern is None or pattern.search(text)):
+        try:
+            fits = kind in condition.kinds and (not condition.pattern or spans_in(condition.pattern, text))
+        except TooSlow:
+            missing = [too_slow(condition.pattern)]
+            break
+        if fits:
             at = Interval(start, end)
             matches.append(Match(at, turn, speaker, text, kind, words_at(at, turn, conversation)))
-    named = f"{' or '.join(condition.kinds)}" + (f" matching “{condition.pattern}”" if pattern else "")
+    named = " or ".join(condition.kinds) + (f" matching “{condition.pattern}”" if condition.pattern else "")
     return _counted(condition, matches, missing, ("names", "does not name"), named, None, case)
 
 

@@ -1,6 +1,5 @@
 """Where in a call one of several phrases is said, whoever says it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from models.speech import Interval
 from pipelines.scorecards.case import Case
 from pipelines.scorecards.conditions import Phrases
 from pipelines.scorecards.conversation import Conversation, tokens_of
+from pipelines.scorecards.expressions import LIMIT_S, TooSlow, spans_in
 
 GAP_WORDS: Final = 4
 """Words that may stand at an ellipsis in a phrase, at most."""
@@ -34,8 +34,8 @@ class Match:
 
 def matches_of(phrases: Phrases, case: Case) -> tuple[list[Match], list[str]]:
     """All places in the call where one of the phrases is said, in order; and what cannot be known."""
-    found = [*_exact(phrases, case.conversation), *_patterns(phrases, case.conversation)]
-    missing = []
+    found, missing = _patterns(phrases, case.conversation)
+    found += _exact(phrases, case.conversation)
     if phrases.lemmas:
         if case.conversation.has("sentences", "lemmas"):
             found += _lemmas(phrases, case.conversation)
@@ -75,28 +75,40 @@ def _exact(phrases: Phrases, conversation: Conversation) -> list[Match]:
     return found
 
 
-def _patterns(phrases: Phrases, conversation: Conversation) -> list[Match]:
-    found = []
+def _patterns(phrases: Phrases, conversation: Conversation) -> tuple[list[Match], list[str]]:
+    found, missing = [], []
     for pattern in phrases.patterns:
-        for start, end in _hits(compiled(pattern), conversation):
+        if pattern not in conversation.searched:
+            conversation.searched[pattern] = _hits(pattern, conversation.text)
+        hits = conversation.searched[pattern]
+        if hits is None:
+            missing.append(too_slow(pattern))
+        for start, end in hits or ():
             turn, words = conversation.words_between(start, end)
             if words:
                 found.append(_match_of(words, turn, "", conversation))
-    return found
+    return found, missing
 
 
-def _hits(expression: re.Pattern[str], conversation: Conversation) -> list[tuple[int, int]]:
-    """Where an expression is found in the call's text, within one turn each."""
-    text = conversation.text
-    hits = [hit.span() for hit in expression.finditer(text)]
-    if not any("\n" in text[start:end] for start, end in hits):
-        return hits
-    # White space in the expression has led from one turn into the next: each by itself then.
-    found, begin = [], 0
-    for line in text.split("\n"):
-        found += [(begin + hit.start(), begin + hit.end()) for hit in expression.finditer(line)]
-        begin += len(line) + 1
-    return found
+def _hits(pattern: str, text: str) -> list[tuple[int, int]] | None:
+    """Where an expression is found in the call's text, within one turn each; None where it is too slow."""
+    try:
+        hits = spans_in(pattern, text)
+        if not any("\n" in text[start:end] for start, end in hits):
+            return hits
+        # White space in the expression has led from one turn into the next: each by itself then.
+        found, begin = [], 0
+        for line in text.split("\n"):
+            found += [(begin + start, begin + end) for start, end in spans_in(pattern, line)]
+            begin += len(line) + 1
+        return found
+    except TooSlow:
+        return None
+
+
+def too_slow(pattern: str) -> str:
+    """Why it is not known whether an expression is found."""
+    return f"the regular expression “{pattern}” takes longer than {LIMIT_S:g} s on what is said"
 
 
 def _lemmas(phrases: Phrases, conversation: Conversation) -> list[Match]:
@@ -150,12 +162,6 @@ def _follow(pieces: Sequence[Sequence[str]], first: int, texts: Mapping[int, str
         return after - 1
     ends = (_follow(pieces[1:], after + gap, texts) for gap in range(GAP_WORDS + 1))
     return next((end for end in ends if end is not None), None)
-
-
-@cache
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A regular expression of a card: case aside, `^` and `$` at the ends of a turn."""
-    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 
 def _match_of(words: range, turn: int, note: str, conversation: Conversation) -> Match:

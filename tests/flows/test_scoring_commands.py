@@ -140,3 +140,15 @@ def test_a_call_that_is_not_there_is_told(callfolio: Callfolio, folders: tuple[s
         assert (ended.status, ended.out) == (2, "")
         assert 'There is no call "nothing"' in ended.err
     assert "leave the others out" in callfolio("score", "a", "--explain", "b", *folders).err
+
+
+def test_a_regular_expression_that_may_take_for_ever_is_warned_of(
+    callfolio: Callfolio, tmp_path: Path
+) -> None:
+    pattern = r"(?:(?:\w|\w\w)+\s?)+\d"
+    (tmp_path / "a.yaml").write_text(f"category: a\nversion: 1\nwhen: {{said: {{regex: '{pattern}'}}}}\n")
+    ended = callfolio("scorecards", "check", "a.yaml")
+    assert ended.status == 0
+    assert f"Warning: the regular expression “{pattern}” can take very long." in ended.err
+    told = json.loads(callfolio("scorecards", "check", "a.yaml", "--format", "json").out)
+    assert (told["mistakes"], told["slow_expressions"]) == ([], [pattern])

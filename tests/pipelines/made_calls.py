@@ -148,6 +148,7 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
     call = Call(
         made_recording(draw(st.binary(max_size=4))),
         draw(st.sampled_from(["contact_center", "consultation"])),
+        draw(st.booleans()),
         Audio(
             np.zeros((len(numbers), len(tracks[0])), np.float32),
             8000,
@@ -175,6 +176,7 @@ def calls(draw: st.DrawFn) -> tuple[Call, tuple[tuple[Segment, ...], ...]]:
 def nothing_found(turns: Sequence[Turn], speakers: Sequence[Speaker]) -> Conversation:
     """An analysis of a call that a test of something else does not care for."""
     of_speaker = SpeakerFigures(
+        talk_s=2.0,
         talk_share=1 / max(1, len(speakers)),
         longest_turn_s=0.0,
         mean_turn_s=0.0,

@@ -153,6 +153,7 @@ def made_call(name: str = "a", version: int = 0, day: int = 0, turns: int = 3, w
         "sample_rate": 8000,
         "codec": "pcm_s16le",
         "kind": "contact_center",
+        "kind_source": "given",
         "language": "en",
         "language_confidence": 0.9,
         "agent_id": "",

@@ -39,6 +39,22 @@ def test_a_soft_answer_while_the_other_speaks_stays() -> None:
     assert level_db(first, 4.7, 5.0) == pytest.approx(level_db(FIRST + answer, 4.7, 5.0), abs=1.0)
 
 
+@pytest.mark.parametrize("leak_db", [-25.0, -35.0])
+def test_the_noise_of_the_line_stays_where_a_leak_is_taken_out(leak_db: float) -> None:
+    """Else it would come and go with the other's words, as speech does."""
+    leak, random = np.float32(10 ** (leak_db / 20)), np.random.default_rng(4)
+    noise = random.normal(0.0, 10 ** (-55 / 20), len(FIRST)).astype(np.float32)
+    first, _ = without_cross_talk(split(FIRST + leak * SECOND + noise, SECOND)).tracks
+    assert level_db(first, 3.8, 6.2) == pytest.approx(level_db(noise, 3.8, 6.2), abs=2.0)
+    assert level_db(first, 0.1, 0.4) == pytest.approx(level_db(noise, 0.1, 0.4), abs=0.5)
+
+
+def test_where_nothing_leaks_the_soft_end_of_a_word_stays_though_the_other_speaks() -> None:
+    end = np.float32(10 ** (-18 / 20)) * voice(SECONDS, [(3.6, 3.9)], seed=5)
+    first, _ = without_cross_talk(split(FIRST + end, SECOND)).tracks
+    assert level_db(first, 3.65, 3.85) == pytest.approx(level_db(FIRST + end, 3.65, 3.85), abs=1.0)
+
+
 def test_a_channel_on_which_nobody_speaks_alone_is_left_as_it_is() -> None:
     faint = np.float32(0.01) * SECOND
     first, _ = without_cross_talk(split(faint, SECOND)).tracks

@@ -40,6 +40,7 @@ def a_call() -> Call:
     return Call(
         made_recording(b"a call"),
         "consultation",
+        True,
         AUDIO,
         Channels("split", (SAMPLES[0], SAMPLES[1]), (1, 2), ""),
         LanguageGuess("en", 0.9),
@@ -116,7 +117,7 @@ def test_a_speaker_has_all_that_is_his() -> None:
         "sentiment_change": 0.0,
         "questions": 1,
     }
-    assert (second["talk_s"], second["turns"], second["words"]) == (2.5, 1, 1)
+    assert (second["talk_s"], second["turns"], second["words"]) == (2.0, 1, 1)
 
 
 def test_a_sentence_has_its_turns_speaker_and_its_embedding_with_eleven_bits() -> None:
@@ -151,6 +152,7 @@ def test_a_calls_row_counts_and_measures_it() -> None:
         "channels": 2,
         "channel_mode": "split",
         "kind": "consultation",
+        "kind_source": "given",
         "speaker_count": 2,
         "word_count": 3,
         "turn_count": 2,

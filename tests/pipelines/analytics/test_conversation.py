@@ -33,10 +33,24 @@ def test_turns_have_a_longest_and_a_mean_length() -> None:
 
 
 def test_words_per_minute_are_those_of_ones_own_talk() -> None:
-    """Seven words in 3 s are 140 a minute; who pauses for longer than 0.2 s does not talk more slowly."""
-    found = conversation([("S1", 1.0, 2.0, "one two three"), ("S1", 2.4, 4.4, "four five six seven")])
+    """Seven words in 3 s are 140 a minute; who pauses for more than a second does not talk more slowly."""
+    found = conversation([("S1", 1.0, 2.0, "one two three"), ("S1", 3.4, 5.4, "four five six seven")])
     assert found.speakers["S1"].words_per_minute == pytest.approx(140, rel=0.03)
     assert [turn.words_per_minute for turn in found.turns] == [pytest.approx(140, rel=0.03)]
+
+
+@pytest.mark.parametrize(("second", "other", "talk_s"), [
+    ((3.9, 5.0), None, 4.0),  # a pause of 0.9 s is part of talk
+    ((4.1, 5.2), None, 3.1),  # one of 1.1 s is not
+    ((3.9, 5.0), (3.2, 3.7), 3.1),  # nor is one in which the other says something
+    ((3.9, 5.0), (2.5, 4.5), 4.0),  # who speaks before, meanwhile and after, says nothing in it
+])  # fmt: skip
+def test_talk_time_has_the_short_pauses_in_which_nobody_else_says_anything(
+    second: tuple[float, float], other: tuple[float, float] | None, talk_s: float
+) -> None:
+    lines: list[Line] = [("S1", 1.0, 3.0, "Good morning."), ("S1", *second, "How are you?")]
+    found = conversation([*lines, *([("S2", *other, "Fine.")] if other else [])], duration=6.0)
+    assert found.speakers["S1"].talk_s == near(talk_s, 0.05)
 
 
 def test_a_turn_of_a_moment_has_no_pace() -> None:

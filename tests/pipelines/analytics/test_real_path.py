@@ -17,6 +17,7 @@ from sample_calls import SAMPLE_CALLS, Processed, SampleCall, samples_of
 from models.loaded import LoadedModels
 from models.speech import SAMPLE_RATE, Samples
 from pipelines.analytics.stretches import joined, seconds
+from pipelines.analytics.talk import talk_time
 from pipelines.call import process
 from pipelines.recording import identify
 from pipelines.settings import CallSettings
@@ -63,15 +64,25 @@ def test_who_interrupts_whom_and_when(processed: Callable[[str], Processed]) -> 
     ]
 
 
+UNHEARD_S = {("broadband_outage", "Michael"): 0.24}
+"""The s at the end of his last sentence is in the truth and not in the recording: it is lost in the noise."""
+
+
 @pytest.mark.parametrize("name", SPLIT)
 def test_each_speaker_talks_for_as_long_as_the_truth_says(
     processed: Callable[[str], Processed], name: str
 ) -> None:
-    """Within 4 %: soft consonants at the ends of phrases are too faint to tell from the line."""
+    """Added up over all that somebody says, still within 0.15 s."""
     call, truth = processed(name).call, SAMPLE_CALLS[name]
+    spoken = {
+        person: joined([word for word in truth.words if word.speaker == person], 0.2)
+        for person in truth.channels
+    }
     for speaker in call.speakers:
-        spoken = [word for word in truth.words if word.speaker == owner(call, truth, speaker.name)]
-        assert seconds(speaker.talk) == pytest.approx(seconds(joined(spoken, 0.2)), rel=0.04)
+        person = owner(call, truth, speaker.name)
+        [others] = [said for other, said in spoken.items() if other != person]
+        expected = seconds(talk_time(spoken[person], others)) - UNHEARD_S.get((name, person), 0.0)
+        assert call.conversation.speakers[speaker.name].talk_s == near(expected)
 
 
 @pytest.mark.parametrize("name", SPLIT)

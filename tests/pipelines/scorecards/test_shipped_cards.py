@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from cards_in_text import rulebook
+from spoken_rows import embed_by_words, spoken
 
 from pipelines.scorecards.document import Document
 from pipelines.scorecards.parsing import _Parser, load
+from pipelines.scorecards.scoring import Scorer
 from pipelines.scorecards.wording import in_words
 from pipelines.tables import MOMENT_KINDS
 
@@ -53,3 +55,36 @@ def test_the_reference_shows_every_kind_of_condition_and_every_key() -> None:
         assert re.search(rf"\b{key}:", shown), key
     for kind in MOMENT_KINDS:
         assert f"`{kind}`" in REFERENCE
+
+
+def verdict(criterion: str, *lines: tuple[str, str]) -> str:
+    """What a shipped card says of one criterion in a call of these lines."""
+    book = load(DATA / "scorecards", DATA / "categories")
+    kind = "consultation" if lines[0][0] in ("doctor", "patient") else "contact_center"
+    scores = Scorer(book, embed_by_words).score(spoken(*lines, call={"kind": kind, "language": "en"})).scores
+    [row] = [row for row in scores if row["criterion"] == criterion]
+    return str(row["result"])
+
+
+@pytest.mark.parametrize(("asked", "result"), [
+    ("Are you on any medications at the moment?", "pass"),
+    ("What tablets were you prescribed?", "pass"),
+    ("Are you allergic to any medication?", "fail"),  # which is another question
+    ("Any allergies to medications or to the medicine you had?", "fail"),
+    ("Do you use recreational drugs?", "fail"),
+])  # fmt: skip
+def test_medicines_are_asked_for_by_a_question_of_their_own(asked: str, result: str) -> None:
+    talk = "I have had a pain in my back for about three weeks and it does not go away, not even at night."
+    lines = [("doctor", "Hello, what brings you in today? Tell me all about it from the beginning, please.")]
+    assert verdict("medication", *lines, ("patient", talk), ("doctor", asked), ("patient", "No.")) == result
+
+
+def test_how_severe_a_pain_is_is_no_red_flag() -> None:
+    talk = "I have had a pain in my back for about three weeks and it does not go away, not even at night."
+    lines = [
+        ("doctor", "Hello, what brings you in today? Tell me all about it from the beginning, please."),
+        ("patient", talk),
+        ("doctor", "How severe pain is it, if ten is the worst pain that you can imagine?"),
+        ("patient", "A six."),
+    ]
+    assert verdict("red_flags", *lines) == "fail"
