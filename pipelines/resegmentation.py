@@ -274,7 +274,7 @@ def _joined(decided: _Resegmentation, seen: _Observations, found: int) -> _Reseg
     """Speakers whose voices are one are one; of two, `found` says how many there are where little is said."""
     names, posteriors = list(decided.speakers), decided.posteriors
     if len(names) == 2:
-        enough = np.count_nonzero(seen.seconds >= _LEAST_S) >= _LEAST_UTTERANCES
+        enough = bool(np.count_nonzero(seen.seconds >= _LEAST_S) >= _LEAST_UTTERANCES)
         alone = np.ones((len(posteriors), 1))
         gain = _likeness(seen, posteriors) - _likeness(seen, alone)
         similarity = _closest(seen, posteriors)[0]
