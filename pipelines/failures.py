@@ -2,17 +2,24 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from models.errors import CallfolioError
+
+MOST_TRIES: Final = 3
+"""How often a recording is tried that may have failed by no fault of its own."""
+
+_TRIED_AGAIN: Final = "It is tried three times; if it fails again, run `callfolio retry` and "
 
 
 class RecordingFailure(CallfolioError):
     """A recording cannot be processed. `reason` is what the `failures` table holds; `retryable` says
-    whether the very same file may succeed at another time."""
+    whether the very same file may succeed at another time. It is tried `tries` times before it is set aside
+    for good, and by every run where that is None."""
 
     reason: ClassVar[str]
     retryable: ClassVar[bool] = False
+    tries: ClassVar[int | None] = 1
 
     @classmethod
     def _from_sentence(cls, sentence: str) -> Self:
@@ -30,6 +37,7 @@ class Unreadable(RecordingFailure):
 
     reason = "unreadable"
     retryable = True
+    tries = None
 
     def __init__(self, path: Path, why: str) -> None:
         """`why` completes "it cannot be read because …"."""
@@ -141,12 +149,13 @@ class RanOutOfMemory(RecordingFailure):
 
     reason = "out_of_memory"
     retryable = True
+    tries = MOST_TRIES
 
     def __init__(self, path: Path) -> None:
         """`path` is the file."""
         super().__init__(
-            f"{path} needs more memory than is free. It will be retried; if it fails again, run with "
-            "fewer workers."
+            f"{path} needs more memory than a worker may have or than is free. {_TRIED_AGAIN}run with fewer "
+            "workers or a higher --memory-limit."
         )
 
 
@@ -155,12 +164,13 @@ class ProcessingFailed(RecordingFailure):
 
     reason = "processing_failed"
     retryable = True
+    tries = MOST_TRIES
 
     def __init__(self, path: Path, error: BaseException) -> None:
         """`error` is what was caught."""
         super().__init__(
             f"{path} could not be processed because of an unexpected error "
-            f"({type(error).__name__}: {error}). It will be retried; please report it if it fails again."
+            f"({type(error).__name__}: {error}). {_TRIED_AGAIN}please report it."
         )
 
 
@@ -182,16 +192,41 @@ class WorkerDied(RecordingFailure):
 
     reason = "worker_died"
     retryable = True
+    tries = MOST_TRIES
 
-    def __init__(self, path: Path, exit_code: int) -> None:
-        """`exit_code` is negative where a signal ended the process."""
+    def __init__(self, path: Path, exit_code: int | None) -> None:
+        """`exit_code` is negative where a signal ended the process, None where it is not known."""
+        status = "" if exit_code is None else f" with status {exit_code}"
         super().__init__(
-            f"{path} was not finished because the process that worked on it ended with status {exit_code} "
-            "(killed, or crashed in a library; -9 often means that memory ran out). It will be retried."
+            f"{path} was not finished because the process that worked on it ended{status} "
+            f"(killed, or crashed in a library). {_TRIED_AGAIN}convert it to WAV or FLAC."
+        )
+
+
+class TookTooLong(RecordingFailure):
+    """The recording was not finished within the time that a call may take."""
+
+    reason = "took_too_long"
+    retryable = True
+    tries = 2
+
+    def __init__(self, path: Path, limit_s: float) -> None:
+        """`limit_s` are the seconds that it had."""
+        super().__init__(
+            f"{path} was not finished within the {limit_s:.0f} s that it may take. It is tried twice; if it "
+            "fails again and its length is right, run `callfolio retry` and give a longer --call-timeout."
         )
 
 
 _MEMORY_PHRASES = ("out of memory", "cannot allocate memory", "unable to allocate", "bad_alloc")
+
+
+def tries_of(reason: str | None) -> int | None:
+    """How often a recording is tried that failed for this reason; None where every run tries it."""
+    for kind in RecordingFailure.__subclasses__():
+        if kind.reason == reason:
+            return kind.tries
+    return MOST_TRIES
 
 
 def failure_of(path: Path, error: Exception) -> RecordingFailure:

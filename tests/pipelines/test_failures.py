@@ -25,6 +25,7 @@ EVERY_FAILURE = [
     failures.ProcessingFailed(PATH, KeyError("words")),
     failures.LanguageUnsupported(PATH, "tlh", ["en", "es"]),
     failures.WorkerDied(PATH, -9),
+    failures.TookTooLong(PATH, 600.0),
 ]
 
 
@@ -45,7 +46,16 @@ def test_what_may_pass_by_itself_is_retried_and_nothing_else() -> None:
         "out_of_memory",
         "processing_failed",
         "worker_died",
+        "took_too_long",
     }
+    assert {failure.reason for failure in EVERY_FAILURE if failure.tries != 1} == {
+        failure.reason for failure in EVERY_FAILURE if failure.retryable
+    }
+
+
+def test_each_reason_tells_how_often_a_recording_is_tried() -> None:
+    assert all(failures.tries_of(failure.reason) == failure.tries for failure in EVERY_FAILURE)
+    assert failures.tries_of(None) == failures.MOST_TRIES
 
 
 @pytest.mark.parametrize("failure", EVERY_FAILURE, ids=lambda failure: failure.reason)
