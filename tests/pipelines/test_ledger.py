@@ -206,7 +206,7 @@ def test_a_worker_that_died_before_it_claimed_anything_has_used_an_attempt(world
         assert entry is not None
         assert entry.attempts == attempts
         world.pass_time(BACK_OFF_S * 4**attempts)
-    assert entry.state == "set_aside"
+    assert entry is not None and entry.state == "set_aside"
 
 
 def test_a_worker_that_said_how_it_failed_and_died_has_used_one_attempt(world: World) -> None:
