@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,39 @@ _format = click.option(
     help="Folder with your own examples in `roles`, `topics` or `gist`, instead of those in `data`.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@click.option(
+    "--order",
+    type=click.Choice(["given", "newest", "oldest"]),
+    default="given",
+    show_default=True,
+    help="Which recordings come first, by when the calls were.",
+)
+@click.option(
+    "--until",
+    type=click.DateTime(["%H:%M"]),
+    metavar="HH:MM",
+    help="Begin no recording at this time of day or later; what is at work is finished.",
+)
+@click.option(
+    "--call-timeout",
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    help="Time that a recording may take.  [default: 300, and 10 for each second of sound]",
+)
+@click.option(
+    "--memory-limit",
+    type=click.FloatRange(0.1),
+    metavar="GB",
+    help="Memory that a worker may take.  [default: its share of four fifths of the machine's, at least 3]",
+)
+@click.option(
+    "--retry-delay",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="When to try again what failed; four times as long each time after.",
+)
 @click.option("--force", is_flag=True, help="Process again what is in the store already.")
 @scorecards_option
 @categories_option
@@ -192,6 +226,11 @@ def run(
     silence: float,
     examples: Path | None,
     workers: int,
+    order: Any,
+    until: datetime | None,
+    call_timeout: float | None,
+    memory_limit: float | None,
+    retry_delay: float,
     force: bool,
     scorecards: Path,
     categories: Path,
@@ -203,35 +242,55 @@ def run(
 
     Exit status: 0 all well, 1 some recordings were set aside, 2 nothing could start.
     """
-    from models.bundle import models_dir
-    from models.catalogue import load_catalogue
-    from models.selection import select
-    from pipelines.analytics.examples import SHIPPED, examples_in
-    from pipelines.scorecards.parsing import load
-    from pipelines.settings import CallSettings, read_vocabulary
-    from pipelines.sources import find_sources
+    from pipelines.settings import threads_each
 
     if not sources and manifest is None:
         raise UsageError("Name a recording, a folder or a pattern, or give --manifest FILE.")
-    rulebook = load(scorecards, categories)
-    catalogue = load_catalogue()
-    found = find_sources(sources, manifest)
-    settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary), silence)
-    examples = examples or SHIPPED
-    examples_in(examples)  # what is wrong with them stops the run before any call is touched
-    selection = select(
-        catalogue, profile or catalogue.default_profile, replacements_of(replacements), models_dir()
-    )
-    # Prefect makes its home, but not the folder that this is in.
-    with suppress(OSError):
-        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
-    from flows.processing import Plan
-    from flows.processing import run as process
-    from flows.progress import ProgressReport
-    from flows.summary import summarise
+    from flows.limits import Limits, memory_each
+    from flows.workers import hired
 
-    plan = Plan(found, store, selection, settings, workers, force, examples, rulebook)
-    summary = process(plan, ProgressReport())
+    memory = memory_each(workers) if memory_limit is None else int(memory_limit * 1e9)
+    # They import libraries for seconds, while it is found out here what they are to do.
+    with hired(workers, threads_each((os.cpu_count() or 1) // workers), memory) as workforce:
+        from flows.processing import Plan
+        from flows.processing import run as process
+        from flows.progress import ProgressReport
+        from flows.summary import summarise
+        from models.bundle import models_dir
+        from models.catalogue import load_catalogue
+        from models.selection import select
+        from pipelines.analytics.examples import SHIPPED, examples_in
+        from pipelines.scorecards.parsing import load
+        from pipelines.settings import CallSettings, read_vocabulary
+        from pipelines.sources import find_sources
+
+        rulebook = load(scorecards, categories)
+        catalogue = load_catalogue()
+        found = find_sources(sources, manifest)
+        settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary), silence)
+        examples = examples or SHIPPED
+        examples_in(examples)  # what is wrong with them stops the run before any call is touched
+        selection = select(
+            catalogue, profile or catalogue.default_profile, replacements_of(replacements), models_dir()
+        )
+        # Prefect makes its home, but not the folder that this is in.
+        with suppress(OSError):
+            Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+        plan = Plan(
+            found,
+            store,
+            selection,
+            settings,
+            workers,
+            force,
+            examples,
+            rulebook,
+            order,
+            None if until is None else until.time(),
+            Limits(call_timeout, memory),
+            retry_delay,
+        )
+        summary = process(plan, ProgressReport(), workforce)
     click.echo(summarise(summary, store), err=True)
     return SET_ASIDE if summary.set_aside or summary.set_aside_before else 0
 

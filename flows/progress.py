@@ -18,6 +18,8 @@ class Tally:
     processed: int = 0
     skipped: int = 0
     set_aside_before: int = 0
+    elsewhere: int = 0
+    left: int = 0
     set_aside: list[Outcome] = field(default_factory=list)
     audio_s: float = 0.0
 
@@ -53,6 +55,7 @@ class ProgressReport:
         self._bytes = self._total_bytes = 0
         self._audio_s = 0.0
         self._began: float | None = None
+        self._waited = False
 
     def __enter__(self) -> Self:
         """Start to show."""
@@ -65,12 +68,18 @@ class ProgressReport:
 
     def identified(self, done: int, total: int) -> None:
         """So many of the recordings have been identified."""
-        self._progress.update(self._task, description="looking", completed=done, total=total)
+        if not self._done:
+            self._progress.update(self._task, description="looking", completed=done, total=total)
 
     def begin(self, calls: int, total_bytes: int) -> None:
-        """The recordings to process are known."""
+        """The recordings to process are all known; some may be done by now."""
         self._calls, self._total_bytes = calls, total_bytes
-        self._progress.reset(self._task, total=max(total_bytes, 1), description=f"0/{calls} calls")
+        self._progress.update(
+            self._task,
+            total=max(total_bytes, 1),
+            completed=self._bytes,
+            description=f"{self._done}/{calls} calls",
+        )
         if calls and not self._live:
             print(f"{calls} recording{'s' * (calls > 1)} to process.", file=sys.stderr, flush=True)  # noqa: T201
 
@@ -78,6 +87,13 @@ class ProgressReport:
         """A recording has entered a stage. Time counts from the first: models are loaded by then."""
         self._began = self._began or time.monotonic()
         self._progress.update(self._task, doing=f"{stage}: {source.rsplit('/', 1)[-1][:40]}")
+
+    def waiting(self, calls: int, seconds: float) -> None:
+        """Nothing is left but recordings that are to be tried again; it is said once."""
+        if not self._waited and not self._live:
+            which = f"{calls} recording{'s' * (calls > 1)} that failed"
+            print(f"{which}: tried again in {_clock(max(seconds, 0))}.", file=sys.stderr, flush=True)  # noqa: T201
+        self._waited = True
 
     @property
     def working_s(self) -> float:
@@ -87,6 +103,7 @@ class ProgressReport:
     def finished(self, outcome: Outcome) -> None:
         """A recording is done with."""
         self._done += 1
+        self._calls = max(self._calls, self._done)
         self._bytes += outcome.size
         self._audio_s += outcome.duration_s
         elapsed = max(self.working_s, 1e-6)

@@ -43,7 +43,11 @@ def _counts(summary: Summary) -> str:
     if summary.set_aside:
         parts.append(f"{len(summary.set_aside)} set aside")
     if summary.set_aside_before:
-        parts.append(f"{summary.set_aside_before} set aside before (see table failures; --force tries again)")
+        parts.append(f"{summary.set_aside_before} set aside before (callfolio retry sets them free)")
+    if summary.elsewhere:
+        parts.append(f"{summary.elsewhere} being processed elsewhere")
+    if summary.left:
+        parts.append(f"{summary.left} left for another run")
     return "Recordings: " + ", ".join(parts)
 
 

@@ -3,7 +3,9 @@
 This is the front door for a reader: every step is named here, in order.
 """
 
-from models.loaded import LoadedModels
+from collections.abc import Callable
+
+from models.loaded import Models
 from pipelines.analytics.conversation import analyse_conversation
 from pipelines.analytics.examples import Examples, examples_in
 from pipelines.analytics.gist import find_gist
@@ -28,17 +30,16 @@ from pipelines.turns import make_turns
 
 def process(
     recording: Recording,
-    models: LoadedModels,
+    models: Models,
     settings: CallSettings,
     hook: Hook | None = None,
-    examples: Examples | None = None,
+    examples: Callable[[], Examples] | None = None,
 ) -> Call:
     """Turn a recording into a call. Raises a `RecordingFailure` that says why where that cannot be.
 
-    `examples` are those that come with Callfolio where none are given.
+    `examples` gives what is not needed before a call has been heard: those that come with Callfolio if none.
     """
     given, levers = recording.metadata, settings.levers
-    examples = examples or examples_in(embedder=models.embedder)
     with Stages(hook) as stage:
         with stage("decode"):
             audio = decode(recording.path)
@@ -77,10 +78,11 @@ def process(
         with stage("read"):
             reading = read(turns, language.code, models.parser, models.sentiment, models.embedder)
         with stage("interpret"):
+            like = examples() if examples else examples_in(embedder=models.embedder)
             kind_given = given.kind or settings.kind
-            kind = kind_given or recognise_kind(people, reading, language.code, examples)
-            people = find_roles(people, reading, kind, language.code, examples)
-            gist = find_gist(people, reading, kind, language.code, examples)
+            kind = kind_given or recognise_kind(people, reading, language.code, like)
+            people = find_roles(people, reading, kind, language.code, like)
+            gist = find_gist(people, reading, kind, language.code, like)
         with stage("converse"):
             people, conversation = analyse_conversation(
                 turns, people, channels, audio.duration, language.code, settings.silence_s

@@ -25,6 +25,7 @@ from pipelines.failures import (
     NoAudioStream,
     NotAudio,
     RanOutOfMemory,
+    RecordingFailure,
     TooShort,
     Unreadable,
     UnsupportedCodec,
@@ -318,6 +319,16 @@ def decode(path: Path) -> Audio:
         raise RanOutOfMemory(path) from error
     except OSError as error:  # disappeared, or the disk failed, while it was read
         raise Unreadable(path, error.strerror or str(error)) from error
+
+
+def stated_duration(path: Path) -> float | None:
+    """Seconds that a file lasts by its header, or as FFmpeg estimates; None where neither tells."""
+    try:
+        head, _ = _head(path)
+        with _open(path, head) as container:
+            return container.duration / av.time_base if container.duration else None
+    except (RecordingFailure, OSError, MemoryError):
+        return None
 
 
 def _open(path: Path, head: bytes) -> InputContainer:

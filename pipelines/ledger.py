@@ -312,6 +312,11 @@ class Ledger:
             if db.execute(f"select 1 from recordings where {_OURS}", _ours(claim)).fetchone():
                 self._close(db, claim.call_id, claim.settings_sha256)
 
+    def confirm(self, call_id: str, settings_sha256: str) -> None:
+        """A call is in the store, though its worker died before it said so. Raises LedgerError."""
+        with self._writing() as db:
+            self._close(db, call_id, settings_sha256)
+
     def set_aside(self, claim: Claim, failure: RecordingFailure) -> Entry | None:
         """The recording failed. It waits to be tried again where that may help, and else is set aside.
 

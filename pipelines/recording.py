@@ -27,11 +27,12 @@ class Recording:
     metadata: CallMetadata
 
 
-def identify(source: Source) -> Recording:
+def identify(source: Source, sha256: str | None = None) -> Recording:
     """Hash the bytes of `source`; the call's id is the first 32 hex digits of their SHA-256.
 
-    Raises Unreadable (also for a file that changed meanwhile: a recorder is still writing it), EmptyFile,
-    and BadMetadata where `find_sources` met a metadata file that cannot be used.
+    They are not read where `sha256` says what they were when somebody read them. Raises Unreadable (also for
+    a file that changed meanwhile: a recorder is still writing it), EmptyFile, and BadMetadata where
+    `find_sources` met a metadata file that cannot be used.
     """
     if source.problem is not None:
         raise source.problem
@@ -41,9 +42,10 @@ def identify(source: Source) -> Recording:
         before = path.stat()
         if not stat.S_ISREG(before.st_mode):
             raise Unreadable(path, "it is not a file" if path.exists() else "it is gone")
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
+        if sha256 is None:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
         after = path.stat()
     except OSError as error:
         raise Unreadable(path, error.strerror or str(error)) from error
@@ -51,11 +53,12 @@ def identify(source: Source) -> Recording:
         raise Unreadable(path, "it is still being written")
     if not after.st_size:
         raise EmptyFile(path)
+    sha256 = sha256 or digest.hexdigest()
     return Recording(
         path=path,
         source=str(source.path),
-        call_id=digest.hexdigest()[:CALL_ID_DIGITS],
-        sha256=digest.hexdigest(),
+        call_id=sha256[:CALL_ID_DIGITS],
+        sha256=sha256,
         size=after.st_size,
         modified_at=datetime.fromtimestamp(after.st_mtime, UTC),
         metadata=source.metadata,

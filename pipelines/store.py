@@ -231,11 +231,12 @@ class Store:
             for name, of_table in rows.items()
         }
 
-    def write_failure(self, row: Row) -> int:
+    def write_failure(self, row: Row, attempts: int | None = None) -> int:
         """Put a recording that was set aside into `failures`, in place of its earlier row.
 
-        `row` has every column but `attempts`, which is counted here and returned. The recording is known by
-        its `call_id`, or by its `source` when `call_id` is empty. Raises InvariantBroken and StoreError.
+        `row` has every column but `attempts`, which are counted here where they are not given, and returned.
+        The recording is known by its `call_id`, or by its `source` when `call_id` is empty. Raises
+        InvariantBroken and StoreError.
         """
         source_key = _source_key(row["source"])
         key = row["call_id"] or source_key
@@ -243,7 +244,8 @@ class Store:
         with self._storing(), self._lock(key):
             own = self._copies("failures", key)
             earlier = [*own, *(() if key == source_key else self._copies("failures", source_key))]
-            attempts = 1 + max((_read_rows(path)[0]["attempts"] for path in earlier), default=0)
+            if attempts is None:
+                attempts = 1 + max((_read_rows(path)[0]["attempts"] for path in earlier), default=0)
             # The row stays in the folder of the first failure: moving it could lose or double it.
             target = own[0] if own else self._path("failures", _utc_date(row["failed_at"]), key)
             self._write(target, _parquet("failures", [{**row, "attempts": attempts}], row["source"]))
@@ -291,6 +293,19 @@ class Store:
                 lambda views: views.sql("select call_id, settings_sha256 from store.snapshot").fetchall()
             )
         )
+
+    def holds(self, call_id: str, settings_sha256: str, run_id: str | None = None) -> bool:
+        """Whether a call is in the store from these settings, and from this run where one is named.
+
+        Raises StoreError.
+        """
+        with self._storing():
+            for path in self._copies("calls", call_id):
+                with suppress(FileNotFoundError):
+                    row = _read_rows(path)[0]
+                    if row["settings_sha256"] == settings_sha256 and run_id in (None, row["run_id"]):
+                        return True
+        return False
 
     def find_calls(self, reference: str) -> Sequence[str]:
         """The ids of the calls that `reference` may mean, in order of `call_id`.

@@ -1,0 +1,296 @@
+"""The recordings of a run, from the list of sources to how each of them ended."""
+
+import heapq
+import queue
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from datetime import datetime, time, timedelta
+from itertools import chain, islice, repeat
+from pathlib import Path
+from time import time as now_s
+from typing import Protocol, Self
+
+from flows.limits import MEMORY_SPENT, TIME_SPENT
+from flows.progress import ProgressReport, Tally
+from flows.worker import Assignment, Outcome
+from flows.workers import WorkerLost
+from pipelines.failures import RanOutOfMemory, RecordingFailure, TookTooLong, WorkerDied
+from pipelines.ledger import KnownFile, Ledger, Refusal
+from pipelines.recording import Recording, identify
+from pipelines.rows import failure_row
+from pipelines.sources import Source
+from pipelines.store import Store
+
+_KILLED = -9
+"""Status of a process that was killed, as the system does when memory runs out."""
+
+_CHUNKS = (1, 7, 64)
+"""Recordings that are identified before they are handed out together: few at first, as workers wait."""
+
+_LOOK_S = 0.5
+"""Seconds after which it is looked at the time of day, which may be set, and for Ctrl-C."""
+
+
+class Workforce(Protocol):
+    """Those who process recordings."""
+
+    def submit(self, recording: Recording) -> "Future[Outcome]":
+        """Have one processed. The future raises `WorkerLost` where that ended its worker, and what the worker
+        raised where that has nothing to do with the recording."""
+        ...
+
+
+class Night:
+    """Finds recordings, hands them out and writes down how they end, while it is open as a context.
+
+    Recordings are found in a thread of its own; all else is done in one thread, by `account`. `error` is what
+    ended it too early.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        until: time | None,
+        assignment: Assignment,
+        store: Store,
+        ledger: Ledger,
+        workforce: Workforce,
+        report: ProgressReport,
+        tally: Tally,
+    ) -> None:
+        """No recording is handed out at that time of day or later, where there is one."""
+        self._sources, self._assignment = sources, assignment
+        self._store, self._ledger, self._workforce = store, ledger, workforce
+        self._report, self._tally = report, tally
+        self._ends_at = None if until is None else _next(until)
+        self.error: Exception | None = None
+        self._at_work: dict[str, Future[Outcome]] = {}
+        self._ended: queue.SimpleQueue[tuple[Recording, Future[Outcome]]] = queue.SimpleQueue()
+        self._again: list[tuple[float, str, Recording]] = []
+        self._failed: dict[str, Outcome] = {}
+        self._held: list[Recording] = []
+        self._asked_again = self._over = False
+        self._aside = ThreadPoolExecutor(1)
+        self._feeding = self._aside.submit(self._feed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        self._aside.shutdown()
+
+    @property
+    def open(self) -> bool:
+        """Whether there is something to account for, or may be."""
+        return bool(
+            not self._feeding.done() or self._at_work or self._again or (self._held and not self._asked_again)
+        )
+
+    def account(self, most: int | None = None, while_feeding: bool = False) -> None:
+        """Write down how recordings end: the next `most` or all, or as long as others are being found.
+
+        Raises `StoreError`, and what is wrong with the models or all workers.
+        """
+        try:
+            while self.open and most != 0 and not (while_feeding and self._feeding.done()):
+                self._mind_the_time()
+                try:
+                    recording, future = self._ended.get(timeout=_LOOK_S)
+                except queue.Empty:
+                    continue
+                self._write_down(recording, future)
+                most = None if most is None else most - 1
+            if self._feeding.done():
+                self._feeding.result()
+            if not self.open:
+                self._close()
+        except Exception as error:
+            self.error = error
+            raise
+
+    # Finding
+
+    def _feed(self) -> None:
+        known = self._assignment
+        committed = self._store.processed()
+        self._ledger.reconcile(committed, self._store.failures())
+        finished, hopeless, lost = set(), set(), set()
+        if not known.again:
+            finished = {each for each, of in committed.items() if of == known.settings_sha256}
+            hopeless = {
+                entry.call_id
+                for entry in self._ledger.entries("set_aside")
+                if entry.settings_sha256 == known.settings_sha256
+            }
+            lost = {entry.call_id for entry in self._ledger.entries("waiting") if entry.lost}
+        seen: set[str] = set()
+        last: list[Recording] = []
+        size = number = 0
+        for chunk in _chunks(self._sources):
+            if self._over:
+                self._tally.left += len(self._sources) - number
+                break
+            todo: list[Recording] = []
+            for recording in self._identified(chunk):
+                if recording.call_id in finished or recording.call_id in seen:
+                    self._tally.skipped += 1
+                elif recording.call_id in hopeless:
+                    self._tally.set_aside_before += 1
+                else:
+                    # What a run died of comes last, so that the others are done if it does so again.
+                    (last if recording.call_id in lost else todo).append(recording)
+                    size += recording.size
+                seen.add(recording.call_id)
+            number += len(chunk)
+            self._report.identified(number, len(self._sources))
+            self._ledger.expect(todo, known.settings_sha256)
+            for recording in todo:
+                self._hand_out(recording)
+        for recording in last:
+            self._hand_out(recording)
+        self._report.begin(len(seen - finished - hopeless), size)
+
+    def _identified(self, sources: Sequence[Source]) -> Iterator[Recording]:
+        """Those that can be read; the bytes only of those that are not known as they are."""
+        files: dict[Path, KnownFile] = {}
+        for source in sources:
+            try:
+                files[source.path] = KnownFile.of(source.path.absolute())
+            except OSError:
+                continue  # told below
+        known = {} if self._assignment.again else self._ledger.identities(files.values())
+        found: dict[KnownFile, str] = {}
+        for source in sources:
+            if self._over:
+                self._tally.left += 1
+                continue
+            sha256 = known.get(source.path.absolute())
+            try:
+                recording = identify(source, sha256)
+            except RecordingFailure as failure:
+                self._set_aside(str(source.path), failure)
+                continue
+            if sha256 is None and source.path in files:
+                found[files[source.path]] = recording.sha256
+            yield recording
+        if found:
+            self._ledger.identified(found)
+
+    def _hand_out(self, recording: Recording) -> None:
+        if self._over:
+            self._tally.left += 1
+            return
+        future = self._workforce.submit(recording)
+        self._at_work[recording.call_id] = future
+        future.add_done_callback(lambda done: self._ended.put((recording, done)))
+
+    # Accounting
+
+    def _mind_the_time(self) -> None:
+        """Hand out what was to be tried again by now, and nothing more when it is time to end."""
+        if self._ends_at is not None and datetime.now() >= self._ends_at and not self._over:
+            self._over = True
+            for future in list(self._at_work.values()):
+                future.cancel()
+        if self._over:
+            for _, _, recording in self._again:
+                self._leave(recording)
+            self._again.clear()
+            self._asked_again = True
+        while self._again and self._again[0][0] <= now_s():
+            self._hand_out(heapq.heappop(self._again)[2])
+        if self._feeding.done() and not self._at_work:
+            if self._again:
+                self._report.waiting(len(self._again), self._again[0][0] - now_s())
+            elif self._held and not self._asked_again:
+                # Whoever had them may have finished them by now, or have died.
+                self._asked_again = True
+                held, self._held = self._held, []
+                for recording in held:
+                    self._hand_out(recording)
+
+    def _write_down(self, recording: Recording, future: "Future[Outcome]") -> None:
+        del self._at_work[recording.call_id]
+        try:
+            outcome = future.result()
+        except CancelledError:
+            self._leave(recording)
+            return
+        except WorkerLost as loss:
+            outcome = self._mourn(recording, loss)
+        if outcome.failure is not None:
+            self._failed[recording.call_id] = outcome
+        if isinstance(outcome.refusal, Refusal):
+            self._note_refusal(recording, outcome.refusal)
+        elif outcome.retry_at is not None:
+            heapq.heappush(self._again, (outcome.retry_at, recording.call_id, recording))
+        else:
+            self._failed.pop(recording.call_id, None)
+            self._tally.count(outcome)
+            self._report.finished(outcome)
+
+    def _note_refusal(self, recording: Recording, refusal: Refusal) -> None:
+        if refusal.why == "held":
+            self._held.append(recording)
+        elif refusal.not_before is not None:
+            heapq.heappush(self._again, (refusal.not_before, recording.call_id, recording))
+        elif refusal.why == "done":
+            self._failed.pop(recording.call_id, None)
+            self._tally.skipped += 1
+        elif (failed := self._failed.pop(recording.call_id, None)) is not None:
+            self._tally.count(failed)
+        else:
+            self._tally.set_aside_before += 1
+
+    def _mourn(self, recording: Recording, loss: WorkerLost) -> Outcome:
+        """What a recording comes to whose worker died: it may have been committed just before."""
+        known = self._assignment
+        if self._store.holds(recording.call_id, known.settings_sha256, known.run_id):
+            self._ledger.confirm(recording.call_id, known.settings_sha256)
+            return Outcome(recording.source, recording.size, 0.0, None)
+        failure: RecordingFailure = WorkerDied(recording.path, loss.exit_code)
+        if loss.exit_code in (MEMORY_SPENT, _KILLED):
+            failure = RanOutOfMemory(recording.path)
+        elif loss.exit_code == TIME_SPENT:
+            failure = TookTooLong(recording.path, loss.limit_s)
+        entry = self._ledger.bury(recording, known.settings_sha256, known.run_id, failure)
+        if entry is None:
+            return Outcome(recording.source, recording.size, 0.0, None, Refusal("held"))
+        self._store.write_failure(
+            failure_row(recording.source, recording.sha256, failure, known.settings_sha256, known.run_id),
+            entry.attempts,
+        )
+        return Outcome(recording.source, recording.size, 0.0, failure, retry_at=entry.not_before)
+
+    def _set_aside(self, source: str, failure: RecordingFailure) -> None:
+        """Write down a recording that is not known by its bytes."""
+        known = self._assignment
+        self._store.write_failure(failure_row(source, "", failure, known.settings_sha256, known.run_id))
+        self._tally.count(Outcome(source, 0, 0.0, failure))
+
+    def _leave(self, recording: Recording) -> None:
+        """Leave a recording to another run."""
+        if (failed := self._failed.pop(recording.call_id, None)) is not None:
+            self._tally.count(failed)
+        else:
+            self._tally.left += 1
+
+    def _close(self) -> None:
+        self._tally.elsewhere += len(self._held)
+        self._held = []
+
+
+def _chunks(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+    remaining = iter(sources)
+    for size in chain(_CHUNKS, repeat(_CHUNKS[-1])):
+        if not (chunk := tuple(islice(remaining, size))):
+            return
+        yield chunk
+
+
+def _next(moment: time) -> datetime:
+    """When it is that time of day next, by this machine's clock and time zone."""
+    now = datetime.now()
+    today = datetime.combine(now.date(), moment)
+    return today if today > now else today + timedelta(days=1)

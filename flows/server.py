@@ -1,0 +1,114 @@
+"""Prefect's own server, where no other is named: started beside other work, and ended with this process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import URLError
+
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    get_current_settings,
+    temporary_settings,
+)
+
+_NICENESS = 5
+"""The server's lower priority: while it starts, models are being loaded on the same cores."""
+
+_LOOK_S = 0.1
+_PATIENCE_S = 5.0
+
+# A process that is killed stops nothing that it has started; the server hears that its pipe has closed.
+_PROGRAM = """
+import os, runpy, select, signal, sys, threading
+def watch(pipe):
+    poll = select.poll()
+    poll.register(pipe, select.POLLHUP)
+    poll.poll()
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=watch, args=(int(sys.argv.pop(1)),), daemon=True).start()
+os.nice(int(sys.argv.pop(1)))
+runpy.run_module("uvicorn", run_name="__main__", alter_sys=True)
+"""
+
+# As prefect.server.api.server.SubprocessASGIServer starts it, which cannot be told to end with us and takes
+# seconds to import.
+_UVICORN = (
+    *("--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"),
+    *("--log-level", "critical", "--lifespan", "on"),
+)
+_ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+
+
+class ServerFails(Exception):
+    """Prefect's server does not start."""
+
+
+@contextmanager
+def server() -> Iterator[None]:
+    """A server for flows that are run within the context; the site's own where PREFECT_API_URL names one.
+
+    Raises ServerFails.
+    """
+    if PREFECT_API_URL.value():
+        yield
+        return
+    port = _free_port()
+    reading, writing = os.pipe()
+    process = _start(port, reading)
+    try:
+        url = f"http://127.0.0.1:{port}/api"
+        _wait(url, process)
+        with temporary_settings(updates={PREFECT_API_URL: url}):
+            yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        os.close(writing)
+
+
+def _start(port: int, pipe: int) -> "subprocess.Popen[bytes]":
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    # Ctrl-C reaches every process of a terminal, and without its server Prefect takes a minute to give up.
+    # What is blocked here stays blocked in the process that is started.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(pipe), str(_NICENESS), *_UVICORN, "--port", str(port)],
+            env={**os.environ, **_ENVIRONMENT, **settings},
+            stdin=subprocess.DEVNULL,
+            pass_fds=[pipe],
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(pipe)
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerFails(f"Prefect's server ended with status {process.returncode}.")
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=_PATIENCE_S):
+                return
+        except (URLError, OSError):
+            time.sleep(_LOOK_S)
+    raise ServerFails("Prefect's server did not start in time.")
+
+
+def _free_port() -> int:
+    with socket.socket() as any_socket:
+        any_socket.bind(("127.0.0.1", 0))
+        port: int = any_socket.getsockname()[1]
+        return port
