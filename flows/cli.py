@@ -29,6 +29,7 @@ from flows.analysing import analyse  # noqa: E402
 from flows.benchmarking import benchmark  # noqa: E402
 from flows.evaluating import evaluate  # noqa: E402
 from flows.options import replacements_of  # noqa: E402
+from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
 
@@ -349,6 +350,7 @@ def query(sql: str, store: Path, form: str) -> None:
 
 
 main.add_command(evaluate)
+main.add_command(retry)
 main.add_command(score)
 main.add_command(analyse)
 main.add_command(scorecards)

@@ -78,10 +78,10 @@ def _watch(connection: int, memory: int | None) -> None:
     poll = select.poll()
     poll.register(connection, select.POLLRDHUP)
     while True:
-        if poll.poll(_WATCH_S * 1000):
-            os.kill(os.getpid(), signal.SIGKILL)
         if memory is not None and _resident() > memory:
             os._exit(MEMORY_SPENT)
+        if poll.poll(_WATCH_S * 1000):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _resident() -> int:

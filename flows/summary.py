@@ -6,11 +6,13 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flows.processing import Summary
 from flows.transcripts import clock, line_of
+from pipelines.ledger import Ledger
 from pipelines.query import query
 from pipelines.store import Store
 
@@ -104,7 +106,40 @@ def state_of(root: Path) -> dict[str, Any]:
         from runs order by started_at desc limit 1
         """,
     ).to_pylist()
-    return {"store": str(root), **calls, "failures": dict(failures), "last_run": runs[0] if runs else None}
+    return {
+        "store": str(root),
+        **calls,
+        "failures": dict(failures),
+        "last_run": runs[0] if runs else None,
+        "ledger": _of_ledger(Ledger(store.root)),
+    }
+
+
+def _of_ledger(ledger: Ledger) -> dict[str, Any]:
+    """What is to be done, and by whom: with times in UTC, and `lost` where nobody is at work any more."""
+    waiting = ledger.entries("waiting")
+    return {
+        **{str(state): count for state, count in ledger.counts().items()},
+        "at_work": [
+            {
+                "source": entry.source,
+                "worker": str(entry.worker),
+                "since": _moment(entry.claimed_at),
+                "attempt": entry.attempts,
+                "lost": ledger.is_orphaned(entry),
+            }
+            for entry in ledger.entries("working")
+        ],
+        "tried_again": [
+            {"source": entry.source, "reason": entry.reason, "not_before": _moment(entry.not_before)}
+            for entry in waiting
+            if entry.reason
+        ],
+    }
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def describe(state: Mapping[str, Any]) -> str:
@@ -116,6 +151,19 @@ def describe(state: Mapping[str, Any]) -> str:
         f"  {state['to_review']} calls with a reason for review (calls.review_flags)",
     ]
     lines += [f"  set aside: {count} × {reason}" for reason, count in sorted(state["failures"].items())]
+    known = state["ledger"]
+    if known["waiting"]:
+        lines.append(f"  waiting: {known['waiting']}")
+    lines += [
+        f"  waiting: {each['source']} after {each['reason']}"
+        + (f", not before {each['not_before'].astimezone():%H:%M:%S}" if each["not_before"] else "")
+        for each in known["tried_again"][:_SHOWN_FAILURES]
+    ]
+    lines += [
+        f"  at work from {each['since'].astimezone():%m-%d %H:%M:%S}: {each['source']} by {each['worker']}"
+        + (", which is dead: the next run takes it over" if each["lost"] else "")
+        for each in known["at_work"]
+    ]
     if run := state["last_run"]:
         lines.append(
             f"  last run {run['run_id']}: {run['status']}, {run['processed']} processed, "

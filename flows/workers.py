@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -65,6 +65,11 @@ class Workers:
             for number in range(count)
         ]
 
+    @property
+    def pids(self) -> Sequence[int]:
+        """The processes that there are now."""
+        return [each.pid for each in self._each]
+
     def assign(self, assignment: Assignment, on_stage: OnStage) -> None:
         """Have them load their models, and then take what is submitted."""
         for each in self._each:
@@ -104,6 +109,10 @@ class _Worker:
         self._ended = False
         self._starting = threading.Lock()
         self._start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def begin(self, assignment: Assignment, on_stage: OnStage) -> None:
         self._assignment = assignment

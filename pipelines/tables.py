@@ -861,7 +861,12 @@ FAILURES: Final = Table(
         Column("reason", _STRING, "Why it was set aside, as a short name such as `not_audio`."),
         Column("message", _STRING, "Why it was set aside and what to do about it, in a sentence or two."),
         Column("retryable", _BOOL, "Whether the very same recording may succeed at another time."),
-        Column("attempts", _INT, "How often it has been tried without success, this time included."),
+        Column(
+            "attempts",
+            _INT,
+            "How often it has been tried without success, this time included: with these models and "
+            "settings, and since `callfolio retry`. Of what could not be read, all times count.",
+        ),
         Column("settings_sha256", _STRING, _SETTINGS_SHA256),
         Column("run_id", _STRING, "The run of the last attempt; joins to `runs.run_id`."),
         Column("failed_at", _TIMESTAMP, "When the last attempt failed, in UTC."),
