@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from datetime import time as time_of_day
@@ -22,7 +23,7 @@ from flows.worker import Assignment, Outcome
 from flows.workers import Workers
 from models.selection import Selection
 from pipelines.analytics.examples import SHIPPED
-from pipelines.ledger import BACK_OFF_S, Ledger
+from pipelines.ledger import BACK_OFF_S, Ledger, LedgerError
 from pipelines.processes import this_process
 from pipelines.scorecards.cards import Rulebook
 from pipelines.settings import CallSettings, fingerprint, threads_each
@@ -120,7 +121,8 @@ def run(plan: Plan, report: ProgressReport, workers: Workers) -> Summary:
         raise
     finally:
         workers.close()
-        ledger.release(assignment.run_id)
+        with suppress(LedgerError):  # the disk is full: the next run finds out that this one is dead
+            ledger.release(assignment.run_id)
         store.write_run({**row, **_ended(started, tally, status)})
 
 

@@ -89,23 +89,17 @@ class Nights:
             back_off_s=back_off_s,
         )
         ledger = Ledger(store.root, back_off_s=back_off_s)
-        with hired(workers, 1, memory) as workforce, ProgressReport() as report:
-            workforce.assign(assignment, report.doing)
-            if meanwhile is not None:
-                threading.Thread(target=meanwhile, args=(workforce,), daemon=True).start()
-            end = None if until is None else until.time()
-            with Night(
-                self.sources() if sources is None else sources,
-                end,
-                assignment,
-                store,
-                ledger,
-                workforce,
-                report,
-                tally,
-            ) as night:
-                yield night, tally
-        ledger.release(run_id)
+        end = None if until is None else until.time()
+        found = self.sources() if sources is None else sources
+        try:
+            with hired(workers, 1, memory) as workforce, ProgressReport() as report:
+                workforce.assign(assignment, report.doing)
+                if meanwhile is not None:
+                    threading.Thread(target=meanwhile, args=(workforce,), daemon=True).start()
+                with Night(found, end, assignment, store, ledger, workforce, report, tally) as night:
+                    yield night, tally
+        finally:
+            ledger.release(run_id)
 
     def __call__(self, workers: int = 1, **how: Any) -> Tally:
         with self.night(workers, **how) as (night, tally):

@@ -65,8 +65,8 @@ def full_after(calls: int, root: Path) -> None:
     if len(list((root / "tables" / "calls").glob("*/*"))) >= calls:
         import errno
 
-        def full(_: object) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        def full(fd: Any) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), fd)
 
         os.fsync = full
 
