@@ -3,7 +3,7 @@
     python tests/flows/start.py --profile base --repeats 5
 
 Prints the seconds from the start of the command to the first stage of the first recording, and to the end of
-the command, of each repeat and their medians. The machine should be idle, and its files have been read before.
+the command, of each repeat and their medians. The machine should be idle.
 """
 
 import argparse
