@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= store
 
-.PHONY: demo test lint types setup readme constraints clean
+.PHONY: demo test lint types setup readme constraints clean kill-test endurance start-up
 
 demo: setup
 	$(BIN)/callfolio models pull --profile base
@@ -30,6 +30,21 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+# Kill processes of runs at 50 random moments: half an hour. Each prints what it found, and kill-test fails on it.
+kill-test: setup
+	$(BIN)/callfolio models pull --profile tiny
+	$(BIN)/python tests/flows/killing.py --moments 50
+
+# A thousand short calls in one run: memory, throughput and what orchestration costs.
+endurance: setup
+	$(BIN)/callfolio models pull --profile tiny
+	$(BIN)/python tests/flows/endurance.py --calls 1000
+
+# Seconds from the command to the first stage of a single recording.
+start-up: setup
+	$(BIN)/callfolio models pull --profile base
+	$(BIN)/python tests/flows/start.py --profile base --repeats 5
 
 # Write the generated part of the README anew.
 readme: setup

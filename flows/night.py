@@ -225,6 +225,7 @@ class Night:
             self._note_refusal(recording, outcome.refusal)
         elif outcome.retry_at is not None:
             heapq.heappush(self._again, (outcome.retry_at, recording.call_id, recording))
+            self._report.tried_again(outcome)
         else:
             self._failed.pop(recording.call_id, None)
             self._tally.count(outcome)

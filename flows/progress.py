@@ -95,6 +95,15 @@ class ProgressReport:
             print(f"{which}: tried again in {_clock(max(seconds, 0))}.", file=sys.stderr, flush=True)  # noqa: T201
         self._waited = True
 
+    def tried_again(self, outcome: Outcome) -> None:
+        """A recording has failed, and will be tried again."""
+        if not self._live and outcome.failure is not None:
+            print(  # noqa: T201
+                f"{outcome.source}: {outcome.failure.reason}, will be tried again",
+                file=sys.stderr,
+                flush=True,
+            )
+
     @property
     def working_s(self) -> float:
         """Seconds since the first recording was begun."""

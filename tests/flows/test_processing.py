@@ -226,6 +226,7 @@ def test_the_others_are_calls_and_one_that_is_there_twice_is_one(first: Ran) -> 
     modes = {name: row["channel_mode"] for name, row in first.calls.items()}
     assert modes.pop("a_knee.wav") == "split"
     assert set(modes.values()) == {"mono"}
+    assert {entry.attempts for entry in Ledger(first.root).entries()} == {1}
 
 
 def test_every_call_in_the_store_passes_every_check(first: Ran) -> None:
@@ -473,8 +474,10 @@ def test_a_killed_worker_costs_an_attempt_of_the_recording_at_work_and_nothing_e
     assert bereaved.status == 0, bereaved.err
     assert set(bereaved.calls) == {"0_c_message.wav", "1_a_knee.wav", "2_b_visit.wav"}
     assert bereaved.reasons == {}
-    attempts = {Path(entry.source).name: entry.attempts for entry in Ledger(bereaved.root).entries("done")}
-    assert attempts == {"0_c_message.wav": 1, "1_a_knee.wav": 2, "2_b_visit.wav": 1}
+    # Which one it was depends on how soon Prefect was there to say that the first was done.
+    attempts = sorted(entry.attempts for entry in Ledger(bereaved.root).entries("done"))
+    assert attempts == [1, 1, 2], bereaved.err
+    assert bereaved.err.count("out_of_memory, will be tried again") == attempts.count(2), bereaved.err
     assert "Traceback" not in bereaved.err
 
 
