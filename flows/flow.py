@@ -20,7 +20,7 @@ def process_recordings(night: Night) -> None:
 @task(name="find-work", cache_policy=NO_CACHE)
 def find_work(night: Night) -> None:
     """Wait until all recordings are identified. Workers are at work on the first of them by then."""
-    night.account(while_feeding=True)
+    night.account(until=lambda: night.all_found)
 
 
 @task(name="process-batch", cache_policy=NO_CACHE)

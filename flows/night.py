@@ -2,7 +2,7 @@
 
 import heapq
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from itertools import chain, islice, repeat
@@ -87,13 +87,18 @@ class Night:
             not self._feeding.done() or self._at_work or self._again or (self._held and not self._asked_again)
         )
 
-    def account(self, most: int | None = None, while_feeding: bool = False) -> None:
-        """Write down how recordings end: the next `most` or all, or as long as others are being found.
+    @property
+    def all_found(self) -> bool:
+        """Whether all recordings are identified."""
+        return self._feeding.done()
+
+    def account(self, most: int | None = None, until: Callable[[], bool] = lambda: False) -> None:
+        """Write down how recordings end: the next `most`, or those until something is true, or all.
 
         Raises `StoreError`, and what is wrong with the models or all workers.
         """
         try:
-            while self.open and most != 0 and not (while_feeding and self._feeding.done()):
+            while self.open and most != 0 and not until():
                 self._mind_the_time()
                 try:
                     recording, future = self._ended.get(timeout=_LOOK_S)

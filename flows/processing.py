@@ -8,13 +8,15 @@ import logging
 import os
 import socket
 import sys
+import threading
 import uuid
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from datetime import time as time_of_day
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flows.limits import Limits
 from flows.night import Night
@@ -31,6 +33,9 @@ from pipelines.sources import Source
 from pipelines.store import Store
 from pipelines.tables import Row
 from pipelines.versions import versions
+
+if TYPE_CHECKING:
+    from flows.server import Server
 
 Order = Literal["given", "newest", "oldest"]
 
@@ -127,18 +132,48 @@ def run(plan: Plan, report: ProgressReport, workers: Workers) -> Summary:
 
 
 def _show_to_prefect(night: Night) -> None:
-    """Account for the night as a flow, as far as Prefect can."""
-    try:
-        # It takes seconds to import, in which the workers have begun.
-        from flows.flow import process_recordings
-        from flows.server import server
+    """Account for the night as a flow, as far as Prefect can, and by ourselves until it is there.
 
-        with server():
-            process_recordings(night)
+    Of a night that is over before that, only a server of the site's own is told.
+    """
+    ready: Future[Server] = Future()
+    threading.Thread(target=_start_server, args=(ready,), daemon=True).start()
+    try:
+        night.account(until=ready.done)
+        if night.open or "PREFECT_API_URL" in os.environ:
+            # Prefect takes seconds to import.
+            server = ready.result()
+
+            from flows.flow import process_recordings
+
+            with server:
+                process_recordings(night)
     except Exception as error:
         if night.error is not None:
             raise night.error from None
         logging.getLogger("callfolio").debug("Prefect fails; the run goes on without it", exc_info=error)
+    finally:
+        ready.add_done_callback(_end_server)
+
+
+def _start_server(ready: "Future[Server]") -> None:
+    try:
+        from flows.server import Server
+
+        server = Server()
+        try:
+            server.wait()
+        except BaseException:
+            server.close()
+            raise
+        ready.set_result(server)
+    except Exception as error:
+        ready.set_exception(error)
+
+
+def _end_server(ready: "Future[Server]") -> None:
+    if ready.exception() is None:
+        ready.result().close()
 
 
 def _in_order(sources: tuple[Source, ...], order: Order) -> tuple[Source, ...]:

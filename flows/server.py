@@ -7,8 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any, Self
 from urllib.error import URLError
 
 from prefect.settings import (
@@ -50,31 +49,48 @@ class ServerFails(Exception):
     """Prefect's server does not start."""
 
 
-@contextmanager
-def server() -> Iterator[None]:
-    """A server for flows that are run within the context; the site's own where PREFECT_API_URL names one.
+class Server:
+    """A server for the flows of this process: the site's own where PREFECT_API_URL names one.
 
-    Raises ServerFails.
+    As a context it is what flows speak to, and is ended.
     """
-    if PREFECT_API_URL.value():
-        yield
-        return
-    port = _free_port()
-    reading, writing = os.pipe()
-    process = _start(port, reading)
-    try:
-        url = f"http://127.0.0.1:{port}/api"
-        _wait(url, process)
-        with temporary_settings(updates={PREFECT_API_URL: url}):
-            yield
-    finally:
-        process.terminate()
+
+    def __init__(self) -> None:
+        """Start one if there has to be one; `wait` for it before anything else."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._url = PREFECT_API_URL.value()
+        if self._url is None:
+            port = _free_port()
+            self._url = f"http://127.0.0.1:{port}/api"
+            reading, self._lifeline = os.pipe()
+            self._process = _start(port, reading)
+
+    def wait(self) -> None:
+        """Wait until it answers. Raises ServerFails."""
+        if self._process is not None:
+            _wait(str(self._url), self._process)
+
+    def __enter__(self) -> Self:
+        self._settings = temporary_settings(updates={PREFECT_API_URL: self._url})
+        self._settings.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._settings.__exit__(*error)
+        self.close()
+
+    def close(self) -> None:
+        """End the process that was started."""
+        if self._process is None:
+            return
+        self._process.terminate()
         try:
-            process.wait(_PATIENCE_S)
+            self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        os.close(writing)
+            self._process.kill()
+            self._process.wait()
+        os.close(self._lifeline)
+        self._process = None
 
 
 def _start(port: int, pipe: int) -> "subprocess.Popen[bytes]":

@@ -3,7 +3,7 @@
     python tests/flows/endurance.py --calls 1000
 
 Prints the resident memory of each process at the 100th call (or a tenth of them) and at the last one, the
-calls in a second for each hundred, and the share of the workers' time that was spent outside the stages of calls.
+calls in a second for each hundred, and the share of the workers' time that was spent outside their stages.
 """
 
 import argparse
