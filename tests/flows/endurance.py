@@ -51,18 +51,19 @@ def main() -> None:
         while len(ends) < done:
             ends.append(time.monotonic())
         if done >= step and done not in memory:
-            memory[done] = {
-                f"{kind} {pid}": resident(pid)
-                for kind, pids in processes_of(process.pid).items()
-                for pid in pids
-            }
+            living = processes_of(process.pid)
+            sizes = {f"{kind} {pid}": resident(pid) for kind, pids in living.items() for pid in pids}
+            if all(sizes.values()):  # at the end they end one after the other
+                memory[done] = sizes
         time.sleep(_LOOK_S)
     assert first is not None, (folder / "store.log").read_text()
     counts = sorted(memory)
     early = next(count for count in counts if count >= step)
     late = counts[-1]
     for name, then in memory[early].items():
-        now = memory[late].get(name, 0.0)
+        now = memory[late].get(name)
+        if now is None:
+            continue
         print(f"{name}: {then:.0f} MB at call {early}, {now:.0f} MB at call {late} ({now / then - 1:+.1%})")
     for start in range(0, len(ends) - 1, step):
         stop = min(start + step, len(ends)) - 1
