@@ -187,20 +187,22 @@ class _Worker:
         Raises, here and to whoever waits, what the worker raised.
         """
         limit_s = begun.limit_s
-        try:
-            while not isinstance(news := self._listen(), Outcome):
-                if isinstance(news, Begun):
-                    limit_s = news.limit_s
-                elif isinstance(news, StageBegun):
-                    self._on_stage(news.source, news.stage)
-        except (EOFError, OSError):
-            future.set_exception(WorkerLost(self._bury(), limit_s))
-            return False
-        except Exception as error:
-            future.set_exception(error.error if isinstance(error, _Told) else error)
-            raise
-        future.set_result(news)
-        return True
+        while True:
+            try:
+                news = self._listen()
+            except (EOFError, OSError):
+                future.set_exception(WorkerLost(self._bury(), limit_s))
+                return False
+            except Exception as error:
+                future.set_exception(error.error if isinstance(error, _Told) else error)
+                raise
+            if isinstance(news, Outcome):
+                future.set_result(news)
+                return True
+            if isinstance(news, Begun):
+                limit_s = news.limit_s
+            elif isinstance(news, StageBegun):
+                self._on_stage(news.source, news.stage)
 
     def _next(self) -> _Job | None:
         while (job := self._jobs.get()) is not None:

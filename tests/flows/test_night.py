@@ -259,10 +259,13 @@ def test_a_worker_that_is_killed_at_any_moment_is_replaced(nights: Nights, momen
     assert nights.reasons == {}
 
 
-def test_workers_that_never_get_to_work_end_the_run_with_a_sentence(nights: Nights) -> None:
+def test_workers_that_never_get_to_work_end_the_run_with_a_sentence(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLFOLIO_TEST_STUB", "stillborn")
     nights.record(*names(2))
     with pytest.raises(Exception, match="Workers end with status 88 before they have a recording"):
-        nights(memory=10_000)
+        nights()
     assert nights.reasons == {}
 
 

@@ -77,6 +77,8 @@ def stub(worker: Any) -> None:
 
     class Stub(worker.Worker):  # type: ignore[misc]
         def __init__(self, assignment: Any) -> None:
+            if os.environ["CALLFOLIO_TEST_STUB"] == "stillborn":
+                os._exit(88)
             self._assignment = assignment
             self._store = Store(assignment.store)
             self._ledger = Ledger(self._store.root, back_off_s=assignment.back_off_s)
