@@ -59,11 +59,7 @@ class Workers:
         """Start `count` processes for models of so many threads, with at most `memory` bytes each."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
-        gpus = _gpus()
-        self._each = [
-            _Worker(self._jobs, threads, memory, gpus[number % len(gpus)] if gpus else None)
-            for number in range(count)
-        ]
+        self._each = [_Worker(self._jobs, threads, memory, gpu_of(number)) for number in range(count)]
 
     @property
     def pids(self) -> Sequence[int]:
@@ -247,9 +243,10 @@ def hired(count: int, threads: int, memory: int | None) -> Iterator[Workers]:
         workers.close()
 
 
-def _gpus() -> list[str]:
-    """The names of the GPUs, of which each worker gets one."""
+def gpu_of(worker: int) -> str | None:
+    """The GPU for the worker of a number, from 0: they take turns. None where there is no GPU."""
     if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name for name in visible.split(",") if name]
-    count = sum(1 for path in Path("/dev").glob("nvidia[0-9]*"))
-    return [str(number) for number in range(count)]
+        gpus = [name for name in visible.split(",") if name]
+    else:
+        gpus = [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    return gpus[worker % len(gpus)] if gpus else None

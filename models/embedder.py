@@ -4,6 +4,7 @@ The recipe is the one published with the model: the mean of the outputs for a se
 unit length (Reimers and Gurevych 2019, Sentence-BERT; the model card of all-MiniLM-L6-v2).
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ MAX_TOKENS = 256
 
 _TOKENS_AT_ONCE = 512
 """Tokens, padding included, that go through the network together. More is no faster on a CPU."""
+
+_LOADING = threading.Lock()
+"""transformers makes modules without memory while it loads one, for all threads: two at once fail."""
 
 
 class Embedder:
@@ -47,7 +51,8 @@ class Embedder:
             )
 
     def _load(self) -> Any:
-        model = AutoModel.from_pretrained(self._folder, local_files_only=True, dtype=torch.float32)
+        with _LOADING:
+            model = AutoModel.from_pretrained(self._folder, local_files_only=True, dtype=torch.float32)
         return model.eval().to(self._device)
 
     def serves(self, language: str) -> bool:

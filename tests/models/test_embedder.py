@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,11 @@ def test_a_model_with_embeddings_of_another_size_is_refused(folder: Path, tmp_pa
     small_model.save_pretrained(tmp_path)
     with pytest.raises(ModelDamaged, match="have 24 numbers and should have 384"):
         Embedder(tmp_path)
+
+
+def test_threads_may_embed_at_once(folder: Path) -> None:
+    embedder = Embedder(folder)
+    expected = embedder.embed(["The parcel is late."])
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(embedder.embed, [["The parcel is late."]] * 24):
+            assert np.allclose(found, expected, atol=1e-6)
