@@ -79,7 +79,7 @@ def test_it_gives_the_rows_of_a_run_with_the_same_files(
     call = processed(name).call
     store.write_call(before.scorer.score_rows(rows_of(call, PROVENANCE)))
     [source] = find_sources([str(SAMPLE_CALLS[name].path)])
-    again = process(identify(source), loaded, CallSettings(), examples=after.examples)
+    again = process(identify(source), loaded, CallSettings(), examples=lambda: after.examples)
     fresh.write_call(after.scorer.score_rows(rows_of(again, PROVENANCE)))
     call_id = call.recording.call_id
     heard = store.read_call(call_id)
