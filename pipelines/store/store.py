@@ -1,38 +1,36 @@
-"""The store: Parquet files in folders by date, written so that being killed at any point harms nothing."""
+"""An open store: calls, failures and runs are written and read one by one, tables are asked as a whole."""
 
 import datetime as dt
-import errno
-import hashlib
 import json
 import os
 import re
-import secrets
-import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
-from filelock import FileLock
+from filelock import Timeout
 
-from models.errors import CallfolioError, UsageError
+from models.errors import UsageError
+from pipelines.failures import Erased
 from pipelines.invariants import InvariantBroken, check_call, check_rows
-from pipelines.tables import FAILURES, PARTITION, RUNS, SCHEMA_VERSION, TABLES, Row
-from pipelines.tables import CallRows as CallRows
+from pipelines.store import disk
+from pipelines.store.days import JUDGED, PARTS, Days
+from pipelines.store.disk import StoreError, storing
+from pipelines.store.locks import Locks
+from pipelines.store.erasure import finish_erasure
+from pipelines.store.parquet import is_merged, parquet_bytes, read_key, read_rows, read_table, source_key
+from pipelines.store.tombstones import Tombstones
+from pipelines.tables import FAILURES, PARTITION, RUNS, SCHEMA_VERSION, TABLES, CallRows, Row
 
 T = TypeVar("T")
 
 _MARKER: Final = "callfolio-store.json"
-# `calls` is not among them: it is written last and removed first.
-_PARTS: Final = ("words", "turns", "speakers", "moments", "sentences", "entities", "scores", "categories")
-# These are replaced while the call stays, when it is judged again; calls of older stores have none.
-_JUDGED: Final = ("scores", "categories")
 _ORDER: Final = {
     "calls": "call_date, call_id",
     "turns": "call_date, call_id, turn",
@@ -48,12 +46,10 @@ _ORDER: Final = {
 }
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LEAST_PREFIX: Final = 4
-_FEW_ROWS: Final = 20
 _READ_ATTEMPTS: Final = 20
 _READ_PAUSE_S: Final = 0.02
 _READ_PATIENCE_S: Final = 30.0
 _WRITERS: Final = 8
-_STALE_AFTER_S: Final = 3600.0
 _DUCKDB_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -74,12 +70,6 @@ _WRONG_QUESTIONS = (
     duckdb.PermissionException,
 )
 """Errors of DuckDB that have nothing to do with what is in the files."""
-
-
-class StoreError(CallfolioError):
-    """The store cannot be read or written now. What was finished is in it; the rest may be tried again."""
-
-    retryable = True
 
 
 @dataclass(frozen=True)
@@ -106,10 +96,12 @@ class Judged:
 class Store:
     """A folder of tables that many processes read and write at once.
 
-    Each call has one file in `tables/<table>/call_date=YYYY-MM-DD/` of each of its tables. Files are made
-    in `tmp/`, where no reader looks, and moved into place whole; the file in `calls` is removed first and
-    moved last, so that whoever joins on `calls` sees all of a call or nothing of it. `locks/` keeps two
-    writers of one call apart.
+    A call that was written since the last compaction has one file of each of its tables in
+    `tables/<table>/call_date=YYYY-MM-DD/`; the others lie in merged files there (see `pipelines.store.days`).
+    Files are made in `tmp/`, where no reader looks, and moved into place whole; the file in `calls` is
+    removed first and moved last, so that whoever joins on `calls` sees all of a call or nothing of it. A
+    call in a merged file is set apart before it is written again. `locks/` keeps two writers of one call
+    apart, `judging/` holds what a call is judged for as long as its rows are being replaced.
     """
 
     def __init__(self, root: Path, create: bool = True) -> None:
@@ -119,8 +111,9 @@ class Store:
         Callfolio wrote it; StoreError when the folder cannot be used.
         """
         self.root = root
-        with self._storing():
+        with storing(root):
             self.root = root.resolve()
+            self.locks, self.days, self.tombstones = Locks(self.root), Days(self.root), Tombstones(self.root)
             marker = self.root / _MARKER
             if not marker.exists():
                 if not create:
@@ -130,7 +123,7 @@ class Store:
                     )
                 for folder in ("tables", "tmp", "locks"):
                     (self.root / folder).mkdir(parents=True, exist_ok=True)
-                self._publish(self._stage(_MARKER, _marker_bytes()), marker)
+                disk.publish(self._stage(_MARKER, _marker_bytes()), marker)
             version = _marker_version(marker)
         if version is None:
             raise StoreError(
@@ -145,8 +138,8 @@ class Store:
         if version < SCHEMA_VERSION:
             raise UsageError(
                 f"The store {root} was written by an older version of Callfolio (tables of version "
-                f"{version}; this one writes {SCHEMA_VERSION}). Name the folder of another store and process "
-                "the recordings into it."
+                f"{version}; this one writes {SCHEMA_VERSION}). Bring it up to date: callfolio migrate "
+                f"--store {root}"
             )
 
     # Writing
@@ -156,131 +149,241 @@ class Store:
 
         With `instead_of`, only where the store still has that; returns whether the call was put there.
 
-        Raises InvariantBroken, before anything is touched, when the rows contradict each other;
-        StoreError when the disk is full or the like: the call is then in the store as it was or not at all.
+        Raises InvariantBroken, before anything is touched, when the rows contradict each other; Erased when
+        the call was erased for good; StoreError when the disk is full or the like: the call is then in the
+        store as it was or not at all.
         """
         check_call(rows)
         source, call_id, call_date = (rows.call[name] for name in ("source", "call_id", PARTITION))
         call = {name: value for name, value in rows.call.items() if name != PARTITION}
-        contents = {name: _parquet(name, getattr(rows, name), source) for name in _PARTS}
-        contents["calls"] = _parquet("calls", [call], source)
-        with self._storing(), self._lock(call_id):
+        contents = {name: parquet_bytes(name, getattr(rows, name), source) for name in PARTS}
+        contents["calls"] = parquet_bytes("calls", [call], source)
+        failed = [call_id, source_key(source)]
+        with storing(self.root):
             staged: dict[str, Path] = {}
             try:
                 # All is on the disk before anything is removed: a full disk costs no call that was there.
                 for name, content in contents.items():
                     staged[name] = self._stage(call_id, content)
-                if instead_of is not None:
-                    copies = self._copies("calls", call_id)
-                    if not copies or _stamp(copies[0]) != instead_of.stamp:
+                with self._changing(call_id, {"calls": [call_id], "failures": failed}):
+                    if self.tombstones.holds(call_id):
+                        raise Erased(source)
+                    if instead_of is not None and not self._is_unchanged(instead_of):
                         return False
-                self._remove(self._copies("calls", call_id))
-                for name, temporary in staged.items():
-                    target = self._path(name, call_date, call_id)
-                    self._publish(temporary, target)
-                    self._remove(copy for copy in self._copies(name, call_id) if copy != target)
+                    disk.remove([self._judging / call_id])
+                    disk.remove(self._copies("calls", call_id))
+                    for name, temporary in staged.items():
+                        target = self._path(name, call_date, call_id)
+                        disk.publish(temporary, target)
+                        disk.remove(copy for copy in self._copies(name, call_id) if copy != target)
+                    for key in failed:
+                        disk.remove(self._copies("failures", key))
             finally:
                 for temporary in staged.values():
                     temporary.unlink(missing_ok=True)
-            for key in (call_id, _source_key(source)):
-                self._remove(self._copies("failures", key))
+                self.days.discard()
         return True
 
     def write_judgements(self, judged: Sequence["Judged"]) -> Sequence[str]:
         """Replace what calls are judged, of each call in one step, and return the ids of those left alone.
 
         These are calls that were processed again, or went, since they were read. All is on the disk before
-        the first is replaced. Raises InvariantBroken and StoreError, and has then replaced some or none.
+        the first is replaced. A process that is killed between the `scores` and the `categories` of a call
+        leaves the other half in `judging/`, and whoever opens or asks the store next puts it into place.
+        Raises InvariantBroken and StoreError, and has then replaced some or none.
         """
         left_alone: list[str] = []
         folders: set[Path] = set()
-        with self._storing(), ThreadPoolExecutor(_WRITERS) as pool:
-            staged: list[dict[str, Path]] = []
+        with storing(self.root), ThreadPoolExecutor(_WRITERS) as pool:
+            staged: list[Path] = []
             try:
                 for each in pool.map(self._stage_judged, judged):
                     staged.append(each)
-                for one, files in zip(judged, staged, strict=True):
-                    call_id = one.call.row["call_id"]
-                    with self._lock(call_id):
-                        copies = self._copies("calls", call_id)
-                        if not copies or _stamp(copies[0]) != one.call.stamp:
-                            left_alone.append(call_id)
-                            continue
-                        for name, temporary in files.items():
-                            target = self._path(name, one.call.row[PARTITION], call_id)
-                            if not target.parent.exists():
-                                target.parent.mkdir(parents=True, exist_ok=True)
-                                _sync_folder(target.parent.parent)
-                            temporary.replace(target)
-                            folders.add(target.parent)
-                for folder in folders:
-                    _sync_folder(folder)
+                self._judging.mkdir(exist_ok=True)
+                ids = [one.call.row["call_id"] for one in judged]
+                with self._changing(None, {name: ids for name in JUDGED}) as alone:
+                    for one, folder in zip(judged, staged, strict=True):
+                        call_id = one.call.row["call_id"]
+                        with nullcontext() if alone else self.locks.of(call_id):
+                            disk.remove([self._judging / call_id])
+                            if not self._is_unchanged(one.call):
+                                left_alone.append(call_id)
+                                continue
+                            folder.rename(self._judging / call_id)
+                            folders |= self._finish_judging(call_id, one.call.row[PARTITION])
+                for each in folders:
+                    disk.sync_folder(each)
             finally:
-                for files in staged:
-                    for temporary in files.values():
-                        temporary.unlink(missing_ok=True)
+                disk.remove(staged)
+                self.days.discard()
         return left_alone
 
-    def _stage_judged(self, judged: "Judged") -> dict[str, Path]:
+    def _stage_judged(self, judged: "Judged") -> Path:
+        """A folder with the files of what a call is judged."""
         row = judged.call.row
         rows = {"scores": judged.scores, "categories": judged.categories}
         for name, of_table in rows.items():
             check_rows(TABLES[name], of_table, row["source"])
-        return {
-            name: self._stage(row["call_id"], _parquet(name, of_table, row["source"]))
-            for name, of_table in rows.items()
-        }
+        contents = {name: parquet_bytes(name, of_table, row["source"]) for name, of_table in rows.items()}
+        folder = disk.temporary(self.root / "tmp", row["call_id"])
+        folder.mkdir()
+        for name, content in contents.items():
+            disk.stage(folder, name, content).rename(folder / name)
+        return folder
+
+    def _finish_judging(self, call_id: str, call_date: dt.date) -> set[Path]:
+        """Move what a call is judged from `judging/` into place, or what is left of it there."""
+        touched: set[Path] = set()
+        for name in JUDGED:
+            target = self._path(name, call_date, call_id)
+            if not target.parent.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                disk.sync_folder(target.parent.parent)
+            with suppress(FileNotFoundError):
+                (self._judging / call_id / name).replace(target)
+                touched.add(target.parent)
+        disk.remove([self._judging / call_id])
+        return touched
+
+    def _is_unchanged(self, call: "StoredCall") -> bool:
+        located = self._locate(call.row["call_id"])
+        if located is None:
+            return False
+        return disk.stamp_of(located) == call.stamp or self._row_of_call(call.row["call_id"]) == call.row
 
     def write_failure(self, row: Row) -> int:
         """Put a recording that was set aside into `failures`, in place of its earlier row.
 
-        `row` has every column but `attempts`, which is counted here and returned. The recording is known by
-        its `call_id`, or by its `source` when `call_id` is empty. Raises InvariantBroken and StoreError.
+        `row` has every column but `attempts`, which is counted here and returned: 0 where the call was
+        erased for good, of which nothing is written. The recording is known by its `call_id`, or by its
+        `source` when `call_id` is empty. Raises InvariantBroken and StoreError.
         """
-        source_key = _source_key(row["source"])
-        key = row["call_id"] or source_key
+        by_source = source_key(row["source"])
+        key = row["call_id"] or by_source
         check_rows(FAILURES, [{**row, "attempts": 1}], row["source"])
-        with self._storing(), self._lock(key):
+        with storing(self.root), self._changing(key, {"failures": [key, by_source]}):
+            if self.tombstones.holds(key):
+                return 0
             own = self._copies("failures", key)
-            earlier = [*own, *(() if key == source_key else self._copies("failures", source_key))]
-            attempts = 1 + max((_read_rows(path)[0]["attempts"] for path in earlier), default=0)
+            earlier = [*own, *(() if key == by_source else self._copies("failures", by_source))]
+            attempts = 1 + max((read_rows(path)[0]["attempts"] for path in earlier), default=0)
             # The row stays in the folder of the first failure: moving it could lose or double it.
             target = own[0] if own else self._path("failures", _utc_date(row["failed_at"]), key)
-            self._write(target, _parquet("failures", [{**row, "attempts": attempts}], row["source"]))
-            self._remove(path for path in earlier if path != target)
+            self._write(target, parquet_bytes("failures", [{**row, "attempts": attempts}], row["source"]))
+            disk.remove(path for path in earlier if path != target)
         return attempts
 
     def write_run(self, row: Row) -> None:
         """Put a run into `runs`, in place of its earlier row. Raises InvariantBroken and StoreError."""
-        name = f"The run {row.get('run_id')}"
+        run_id, name = row.get("run_id"), f"The run {row.get('run_id')}"
         check_rows(RUNS, [row], name)
-        if not _KEY.fullmatch(row["run_id"]):
+        if not run_id or not _KEY.fullmatch(run_id):
             raise InvariantBroken(name, "run_id", "a run_id has letters, digits, and . _ - only")
-        content = _parquet("runs", [row], name)
-        with self._storing():
-            self._write(self._path("runs", _utc_date(row["started_at"]), row["run_id"]), content)
+        content = parquet_bytes("runs", [row], name)
+        with storing(self.root), self._changing(None, {"runs": [run_id]}):
+            self._write(self._path("runs", _utc_date(row["started_at"]), run_id), content)
+
+    def erased(self, call_id: str) -> bool:
+        """Whether the call was erased for good: its recording must not be processed. Raises StoreError."""
+        with storing(self.root):
+            return self.tombstones.holds(call_id)
+
+    def remove_call(self, call_id: str) -> int:
+        """Remove a call from every table and return how many files that were. Raises StoreError.
+
+        For `pipelines.store.erasure`, which also keeps the call from coming back.
+        """
+        with storing(self.root), self._changing(call_id, {"calls": [call_id]}):
+            removed = disk.remove([self._judging / call_id])
+            for name in ("calls", *PARTS):
+                removed += disk.remove(self._copies(name, call_id))
+        return removed
+
+    def remove_failures(self, keys: Sequence[str]) -> int:
+        """Remove failures by call_id or `source_key`, and return how many that were. Raises StoreError."""
+        with storing(self.root), self._changing(None, {"failures": keys}):
+            return sum(disk.remove(self._copies("failures", key)) for key in keys)
+
+    @contextmanager
+    def _changing(self, key: str | None, apart: Mapping[str, Sequence[str]]) -> Iterator[bool]:
+        """Be the one who changes the files of a key, or, without one, one of those who change files.
+
+        Where a merged file holds one of the keys in `apart`, by table, those are set apart, and nobody else
+        changes anything until this ends; it then gives true.
+        """
+        with self.locks.shared():
+            if not any(self.days.holds_any(name, keys) for name, keys in apart.items()):
+                with self.locks.of(key) if key else nullcontext():
+                    yield False
+                return
+        with self.locks.exclusive():
+            self.days.recover()
+            self.days.set_apart(apart)
+            yield True
+
+    def settle(self) -> bool:
+        """Finish what killed processes left half done; false while a live one is at it."""
+        # Of a store that may only be read, what is there is read.
+        with suppress(OSError):
+            if self.days.is_moving():
+                with self.locks.exclusive():
+                    self.days.recover()
+            for call_id in self._being_judged():
+                try:
+                    with self._changing(None, {name: [call_id] for name in JUDGED}) as alone:
+                        with nullcontext() if alone else self.locks.of(call_id, wait=False):
+                            located = self._locate(call_id)
+                            if located is None:
+                                disk.remove([self._judging / call_id])
+                            else:
+                                self._finish_judging(call_id, _date_in(located.parent.name))
+                except Timeout:
+                    return False
+        return True
+
+    @property
+    def _judging(self) -> Path:
+        return self.root / "judging"
+
+    def _being_judged(self) -> Sequence[str]:
+        try:
+            return sorted(os.listdir(self._judging))
+        except FileNotFoundError:
+            return ()
 
     def sweep(self) -> int:
         """Remove what killed processes left behind, and return how many files that were.
 
         These are temporary files, parts of calls that have no row in `calls`, and failures of calls that
-        were processed since. What a live process is at work on is left alone. Raises StoreError.
+        were processed since. An erasure that was begun is finished. What a live process is at work on is
+        left alone. Raises StoreError.
         """
-        with self._storing():
-            removed = self._remove(path for path in (self.root / "tmp").iterdir() if _is_stale(path))
-            for name in _PARTS:
+        with storing(self.root):
+            self.settle()
+            removed = finish_erasure(self)
+            removed += disk.remove(path for path in (self.root / "tmp").iterdir() if disk.is_stale(path))
+            for name in PARTS:
                 for call_id in sorted(self._keys(name) - self._keys("calls")):
-                    with self._lock(call_id):
-                        if not self._copies("calls", call_id):
-                            removed += self._remove(self._copies(name, call_id))
-            for call_id in sorted(self._keys("failures") & self._keys("calls")):
-                with self._lock(call_id):
-                    calls, failures = self._copies("calls", call_id), self._copies("failures", call_id)
-                    if calls and failures:
-                        processed_at = _read_rows(calls[0])[0]["processed_at"]
-                        if _read_rows(failures[0])[0]["failed_at"] <= processed_at:
-                            removed += self._remove(failures)
+                    with self._changing(call_id, {}):
+                        if self._locate(call_id) is None:
+                            removed += disk.remove(self._copies(name, call_id))
+            for call_id in sorted(self._failed()):
+                if self._locate(call_id) is not None:
+                    with self._changing(call_id, {"failures": [call_id]}):
+                        call, failures = self._row_of_call(call_id), self._copies("failures", call_id)
+                        if (
+                            call
+                            and failures
+                            and read_rows(failures[0])[0]["failed_at"] <= call["processed_at"]
+                        ):
+                            removed += disk.remove(failures)
         return removed
+
+    def _failed(self) -> frozenset[str]:
+        """The keys of all failures."""
+        merged = [path for folder in self.days.folders("failures") for path in self.days.merged(folder)]
+        keys = {key.decode() for path in merged for key in self.days.keys(path).tolist()}
+        return self._keys("failures") | keys
 
     # Reading
 
@@ -314,42 +417,52 @@ class Store:
 
         Raises UsageError when there is no such call, StoreError when it cannot be read.
         """
-        for attempt in range(_READ_ATTEMPTS):
-            time.sleep(attempt * _READ_PAUSE_S)
-            with self._storing(), suppress(FileNotFoundError):
-                copies = self._copies("calls", call_id)
-                if not copies:
-                    continue
-                before = _stamp(copies[0])
-                date = copies[0].parent.name
-                [call] = _read_rows(copies[0])
-                paths = {name: self.root / "tables" / name / date / copies[0].name for name in _PARTS}
-                parts = {
-                    name: () if name in _JUDGED and not path.exists() else _read_rows(path)
-                    for name, path in paths.items()
-                }
-                if _stamp(copies[0]) == before:
-                    return CallRows({**call, PARTITION: _date_in(date)}, **parts)
-        raise UsageError(f"There is no call {call_id} in the store {self.root}.")
+        stored = self.read_stored(call_id)
+        parts = {name: tuple(table.to_pylist(maps_as_pydicts="strict")) for name, table in stored.tables.items()}
+        return CallRows(stored.row, **{name: parts.get(name, ()) for name in PARTS})
 
     def read_stored(self, call_id: str) -> "StoredCall":
-        """A call as its files have it, table by table. A table that has no file of the call is left out.
+        """A call as its files have it, table by table.
 
-        Raises UsageError when there is no such call, StoreError when it cannot be read.
+        Of `scores` and `categories`, one that has no file of the call is left out. Raises UsageError when
+        there is no such call, StoreError when it cannot be read.
         """
         for attempt in range(_READ_ATTEMPTS):
             time.sleep(attempt * _READ_PAUSE_S)
-            with self._storing(), suppress(FileNotFoundError):
-                copies = self._copies("calls", call_id)
-                if not copies:
+            # A file that is gone is one of a call that is being replaced, or of a day that is laid out anew.
+            with storing(self.root), suppress(FileNotFoundError):
+                located = self._locate(call_id)
+                if located is None or not self.settle():
                     continue
-                stamp, date = _stamp(copies[0]), copies[0].parent.name
-                [call] = _read_rows(copies[0])
-                paths = {name: self.root / "tables" / name / date / copies[0].name for name in _PARTS}
-                tables = {name: _read_table(path) for name, path in paths.items() if path.exists()}
-                if _stamp(copies[0]) == stamp:
-                    return StoredCall({**call, PARTITION: _date_in(date)}, tables, stamp)
+                stamp, day = disk.stamp_of(located), located.parent.name
+                layout = self.days.layout(TABLES, day)
+                row = self._row_of_call(call_id)
+                tables: dict[str, pa.Table] = {}
+                for name in PARTS:
+                    path = self.root / "tables" / name / day / f"{call_id}.parquet"
+                    table = read_table(path) if path.exists() else self.days.rows(name, day, call_id)
+                    if table is not None:
+                        tables[name] = table
+                    elif name not in JUDGED:
+                        raise FileNotFoundError(path)
+                if disk.stamp_of(located) == stamp and self.days.layout(TABLES, day) == layout and row:
+                    return StoredCall(row, tables, stamp)
         raise UsageError(f"There is no call {call_id} in the store {self.root}.")
+
+    def _locate(self, call_id: str) -> Path | None:
+        """The file of `calls` that has the call's row."""
+        return next(iter(self._copies("calls", call_id)), None) or next(
+            iter(self.days.find("calls", call_id)), None
+        )
+
+    def _row_of_call(self, call_id: str) -> Row | None:
+        """The call's row of `calls` with its `call_date`. Raises FileNotFoundError, StoreError."""
+        located = self._locate(call_id)
+        if located is None:
+            return None
+        table = read_key("calls", located, call_id) if is_merged(located) else read_table(located)
+        [row] = table.to_pylist(maps_as_pydicts="strict")
+        return {**row, PARTITION: _date_in(located.parent.name)}
 
     def failures(self) -> Sequence[Row]:
         """The rows of `failures`, the oldest first. Raises StoreError."""
@@ -377,6 +490,9 @@ class Store:
         unreadable = 0
         deadline = time.monotonic() + _READ_PATIENCE_S
         while time.monotonic() < deadline:
+            if not self.settle():
+                time.sleep(_READ_PAUSE_S)
+                continue
             before = self._committed()
             try:
                 with self.views() as views:
@@ -396,7 +512,7 @@ class Store:
                         "and try again."
                     ) from error
             else:
-                if before <= opened <= self._committed():
+                if before <= opened <= self._committed() and not self.days.is_moving():
                     return answer
             time.sleep(_READ_PAUSE_S)
         raise StoreError(
@@ -422,7 +538,7 @@ class Store:
                 rows = self._rows_of(name, connection)
                 committed = "where call_id in (select call_id from store.snapshot)"
                 connection.execute(
-                    f"create view {name} as from {rows} {committed if name in ('calls', *_PARTS) else ''}"
+                    f"create view {name} as from {rows} {committed if name in ('calls', *PARTS) else ''}"
                 )
             tables = str(self.root / "tables")
             # A glob is checked as it is written, escapes included.
@@ -472,7 +588,7 @@ class Store:
         """What tells each file that may be replaced from all others, those that had its name included."""
         stamps = set()
         tables = self.root / "tables"
-        folders = [each for name in ("calls", *_JUDGED) for each in (tables / name).glob(f"{PARTITION}=*")]
+        folders = [each for name in ("calls", *JUDGED) for each in (tables / name).glob(f"{PARTITION}=*")]
         for folder in folders:
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -484,118 +600,13 @@ class Store:
     def _write(self, target: Path, content: memoryview) -> None:
         temporary = self._stage(target.stem, content)
         try:
-            self._publish(temporary, target)
+            disk.publish(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
 
     def _stage(self, key: str, content: memoryview) -> Path:
         """A temporary file with this content, on the disk when this returns."""
-        folder = self.root / "tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f".{key}~{_host()}~{os.getpid()}~{secrets.token_hex(4)}"
-        try:
-            with path.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return path
-
-    def _publish(self, temporary: Path, target: Path) -> None:
-        """Move a temporary file into place, in one step for whoever reads."""
-        folder = target.parent
-        if not folder.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
-        temporary.replace(target)
-        _sync_folder(folder)
-
-    def _remove(self, paths: Iterable[Path]) -> int:
-        removed = 0
-        for path in paths:
-            with suppress(FileNotFoundError):
-                path.unlink()
-                _sync_folder(path.parent)
-                removed += 1
-        return removed
-
-    @contextmanager
-    def _lock(self, key: str) -> Iterator[None]:
-        # One of 256 locks, by the last digits of the key: none to tidy up after, and none that names a call.
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{key[-2:]}.lock", poll_interval=0.01):
-            yield
-
-    @contextmanager
-    def _storing(self) -> Iterator[None]:
-        """The one place where errors of the operating system become sentences."""
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(_sentence(self.root, error)) from error
-
-
-def _sentence(root: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"The disk of the store {root} is full. Make room on it and run again; what was finished is kept."
-        )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return (
-            f"The store {root} cannot be written: {error.strerror}. Make the folder writable, or name "
-            "another one, and run again."
-        )
-    if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return (
-            f"The store {root} cannot be made: there is a file where a folder should be. Name another folder."
-        )
-    return (
-        f"The store {root} cannot be used: {error.strerror or error}. Look after the disk and run again; "
-        "what was finished is kept."
-    )
-
-
-def _parquet(name: str, rows: Sequence[Row], source: str) -> memoryview:
-    """The bytes of a file of this table. They are made in memory, so that all writing is done by `_stage`."""
-    try:
-        table = pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name].schema)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise InvariantBroken(source, "types", f"{name}: {error}") from error
-    sink = pa.BufferOutputStream()
-    # Descriptions, dictionaries and the Arrow schema would make up most of a file as small as that of one
-    # call, and most of the time to open it.
-    with pq.ParquetWriter(
-        sink,
-        table.schema,
-        compression="zstd",
-        store_schema=False,
-        # Embeddings have no value twice: a dictionary makes their file a third larger.
-        use_dictionary=len(rows) > _FEW_ROWS and name != "sentences",
-    ) as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata({"schema_version": str(SCHEMA_VERSION)})
-    return memoryview(sink.getvalue())
-
-
-def _read_rows(path: Path) -> Sequence[dict[str, Any]]:
-    """The rows of a file, without `call_date`. Raises FileNotFoundError and StoreError."""
-    return tuple(_read_table(path).to_pylist(maps_as_pydicts="strict"))
-
-
-def _read_table(path: Path) -> pa.Table:
-    """A file as a table, without `call_date`. Raises FileNotFoundError and StoreError."""
-    try:
-        with pq.ParquetFile(path) as file:
-            return file.read(use_threads=False)
-    except pa.ArrowInvalid as error:
-        raise StoreError(f"{path} is damaged. Delete it and process the recording again.") from error
-
-
-def _source_key(source: str) -> str:
-    return f"source-{hashlib.sha256(source.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+        return disk.stage(self.root / "tmp", key, content)
 
 
 def _utc_date(instant: dt.datetime) -> dt.date:
@@ -604,44 +615,6 @@ def _utc_date(instant: dt.datetime) -> dt.date:
 
 def _date_in(folder: str) -> dt.date:
     return dt.date.fromisoformat(folder.removeprefix(f"{PARTITION}="))
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_ino, status.st_mtime_ns
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())
-
-
-def _is_stale(temporary: Path) -> bool:
-    """Whether nobody is writing this file any more: its process is dead, or it is too old."""
-    _, host, pid, _ = temporary.name.split("~") if temporary.name.count("~") == 3 else ("", "", "0", "")
-    if host == _host() and not _is_alive(int(pid)):
-        return True
-    try:
-        return time.time() - temporary.stat().st_mtime > _STALE_AFTER_S
-    except FileNotFoundError:
-        return False
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _marker_bytes() -> memoryview:
