@@ -4,7 +4,7 @@ import datetime as dt
 import getpass
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,7 +66,9 @@ def age(text: str) -> dt.timedelta:
     """A length of time such as `400d`, `12w` or `2y` (of 365 days). Raises UsageError."""
     found = _AGE.fullmatch(text.strip().lower())
     if not found or not int(found[1]):
-        raise UsageError(f'--older-than takes days, weeks or years, such as 400d, 12w or 2y, and not "{text}".')
+        raise UsageError(
+            f'--older-than takes days, weeks or years, such as 400d, 12w or 2y, and not "{text}".'
+        )
     return dt.timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
@@ -88,8 +90,8 @@ def erase(store: "Store", doomed: Doomed, reason: str) -> Erasure:
 
     A record without personal data is left, and the calls are not written again (`store.erased` tells). The
     record comes first, so that nothing that is erased can come back meanwhile; the list of what is to go
-    comes second and lies in the store until all is done, so that whoever opens the store after a process
-    that was killed finishes it. Exports are another step: `pipelines.store.export.refresh`. Raises StoreError.
+    comes second and lies in the store until all is done: after a process that was killed, the next sweep or
+    erasure finishes it. Exports are another step, `pipelines.store.export.refresh`. Raises StoreError.
     """
     with disk.storing(store.root), store.locks.upkeep():
         _finish(store)
@@ -157,7 +159,7 @@ def _finish(store: "Store") -> int:
         store.days.set_apart({"calls": call_ids, "failures": [*call_ids, *keys]})
     removed = sum(store.remove_call(call_id) for call_id in call_ids)
     removed += store.remove_failures(keys)
-    forget_in_ledger(store.root, call_ids)
+    _forget_in_ledger(store.root, call_ids)
     removed += _clear_temporary(store, set(call_ids))
     about = {**journal["about"], "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")}
     store.tombstones.write(call_ids, about, journal["record"])
@@ -177,4 +179,5 @@ def _clear_temporary(store: "Store", call_ids: set[str]) -> int:
         )
 
 
-forget_in_ledger: Callable[[Path, Sequence[str]], None] = lambda root, call_ids: None  # noqa: ARG005, E731
+def _forget_in_ledger(root: Path, call_ids: Sequence[str]) -> None:
+    """Have the ledger of the store forget calls."""

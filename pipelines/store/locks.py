@@ -22,7 +22,7 @@ class Locks:
 
     @contextmanager
     def of(self, key: str, wait: bool = True) -> Iterator[None]:
-        """Alone with a call, failure or run. Raises filelock's Timeout where another is and `wait` is false."""
+        """Alone with a call, failure or run. Raises filelock's Timeout where another is, unless `wait`."""
         # One of 256 locks, by the last digits of the key: none to tidy up after, and none that names a call.
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / f"{key[-2:]}.lock", poll_interval=0.01, blocking=wait):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.invariants import InvariantBroken
@@ -26,6 +25,7 @@ them, and a reader of many still has thousands of rows at a time."""
 
 _FEW_ROWS: Final = 20
 _MERGED: Final = "merged~"
+_BYTES: Final = "bytes"
 
 
 def key_column(name: str) -> str:
@@ -35,11 +35,11 @@ def key_column(name: str) -> str:
 
 def keys_of(name: str, table: pa.Table) -> Sequence[str]:
     """The key of each row: the call, the run, or, of a failure whose call is not known, its source."""
-    keys: list[str] = table.column(key_column(name)).to_pylist()
+    keys = [str(key) for key in table.column(key_column(name)).to_pylist()]
     if name != "failures":
         return keys
     sources = table.column("source").to_pylist()
-    return [key or source_key(source) for key, source in zip(keys, sources, strict=True)]
+    return [key or source_key(str(source)) for key, source in zip(keys, sources, strict=True)]
 
 
 def source_key(source: str) -> str:
@@ -80,7 +80,7 @@ def _writer(sink: Any, name: str, dictionary: bool | list[str]) -> pq.ParquetWri
         # Descriptions, dictionaries and the Arrow schema would make up most of a file as small as that of
         # one call, and most of the time to open it.
         store_schema=False,
-        use_dictionary=dictionary,
+        use_dictionary=dictionary,  # type: ignore[arg-type]  # a list of columns is meant to be given
     )
     writer.add_key_value_metadata({"schema_version": str(SCHEMA_VERSION)})
     return writer
@@ -95,7 +95,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """A file as a table, without `call_date`. Raises FileNotFoundError and StoreError."""
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(columns=columns, use_threads=False)
+            return file.read(columns=None if columns is None else list(columns), use_threads=False)
     except pa.ArrowInvalid as error:
         raise StoreError(f"{path} is damaged. Delete it and process the recording again.") from error
 
@@ -111,14 +111,29 @@ def read_key(name: str, path: Path, key: str) -> pa.Table:
             else:
                 for group in range(metadata.num_row_groups):
                     statistics = metadata.row_group(group).column(0).statistics
-                    if statistics is None or statistics.min <= key <= statistics.max:
+                    if statistics is None or str(statistics.min) <= key <= str(statistics.max):
                         groups.append(group)
             table = file.read_row_groups(groups, use_threads=False)
     except pa.ArrowInvalid as error:
         raise StoreError(f"{path} is damaged. Delete it and process the recordings again.") from error
-    if name == "failures":
-        return table.filter(pa.array([each == key for each in keys_of(name, table)], pa.bool_()))
-    return table.filter(pc.equal(table.column(key_column(name)), key))
+    return table.filter(pa.array([each == key for each in keys_of(name, table)], pa.bool_()))
+
+
+def rows_in(path: Path) -> int:
+    """How many rows a file has. Raises FileNotFoundError and StoreError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            rows: int = file.metadata.num_rows
+            return rows
+    except pa.ArrowInvalid as error:
+        raise StoreError(f"{path} is damaged. Delete it and process its recordings again.") from error
+
+
+def is_large(path: Path) -> bool:
+    """Whether a merged file is so large that merging it with others would mostly copy it."""
+    with pq.ParquetFile(path) as file:
+        size = (file.metadata.metadata or {}).get(_BYTES.encode(), b"0")
+        return file.metadata.num_rows > FILE_ROWS // 2 or int(size) > FILE_BYTES // 2
 
 
 @dataclass(frozen=True)
@@ -196,6 +211,7 @@ class _Merging:
             self._flush()
         if self._writer is None:
             return
+        self._writer.add_key_value_metadata({_BYTES: str(self._written)})
         self._writer.close()
         sync_file(self._path)
         with self._path.open("rb") as file:

@@ -1,7 +1,6 @@
 """An open store: calls, failures and runs are written and read one by one, tables are asked as a whole."""
 
 import datetime as dt
-import json
 import os
 import re
 import time
@@ -22,15 +21,15 @@ from pipelines.invariants import InvariantBroken, check_call, check_rows
 from pipelines.store import disk
 from pipelines.store.days import JUDGED, PARTS, Days
 from pipelines.store.disk import StoreError, storing
-from pipelines.store.locks import Locks
 from pipelines.store.erasure import finish_erasure
+from pipelines.store.locks import Locks
+from pipelines.store.marker import MARKER, marker_bytes, version_of
 from pipelines.store.parquet import is_merged, parquet_bytes, read_key, read_rows, read_table, source_key
 from pipelines.store.tombstones import Tombstones
 from pipelines.tables import FAILURES, PARTITION, RUNS, SCHEMA_VERSION, TABLES, CallRows, Row
 
 T = TypeVar("T")
 
-_MARKER: Final = "callfolio-store.json"
 _ORDER: Final = {
     "calls": "call_date, call_id",
     "turns": "call_date, call_id, turn",
@@ -114,7 +113,7 @@ class Store:
         with storing(root):
             self.root = root.resolve()
             self.locks, self.days, self.tombstones = Locks(self.root), Days(self.root), Tombstones(self.root)
-            marker = self.root / _MARKER
+            marker = self.root / MARKER
             if not marker.exists():
                 if not create:
                     raise UsageError(
@@ -123,8 +122,8 @@ class Store:
                     )
                 for folder in ("tables", "tmp", "locks"):
                     (self.root / folder).mkdir(parents=True, exist_ok=True)
-                disk.publish(self._stage(_MARKER, _marker_bytes()), marker)
-            version = _marker_version(marker)
+                disk.publish(self._stage(MARKER, marker_bytes()), marker)
+            version = version_of(marker)
         if version is None:
             raise StoreError(
                 f"{marker} is damaged, so it is not known what wrote the store. If the store is yours, "
@@ -201,7 +200,7 @@ class Store:
                     staged.append(each)
                 self._judging.mkdir(exist_ok=True)
                 ids = [one.call.row["call_id"] for one in judged]
-                with self._changing(None, {name: ids for name in JUDGED}) as alone:
+                with self._changing(None, dict.fromkeys(JUDGED, ids)) as alone:
                     for one, folder in zip(judged, staged, strict=True):
                         call_id = one.call.row["call_id"]
                         with nullcontext() if alone else self.locks.of(call_id):
@@ -305,7 +304,9 @@ class Store:
             return sum(disk.remove(self._copies("failures", key)) for key in keys)
 
     @contextmanager
-    def _changing(self, key: str | None, apart: Mapping[str, Sequence[str]]) -> Iterator[bool]:
+    def _changing(
+        self, key: str | None, apart: Mapping[str, Sequence[str]], wait: bool = True
+    ) -> Iterator[bool]:
         """Be the one who changes the files of a key, or, without one, one of those who change files.
 
         Where a merged file holds one of the keys in `apart`, by table, those are set apart, and nobody else
@@ -313,7 +314,7 @@ class Store:
         """
         with self.locks.shared():
             if not any(self.days.holds_any(name, keys) for name, keys in apart.items()):
-                with self.locks.of(key) if key else nullcontext():
+                with self.locks.of(key, wait) if key else nullcontext():
                     yield False
                 return
         with self.locks.exclusive():
@@ -330,13 +331,12 @@ class Store:
                     self.days.recover()
             for call_id in self._being_judged():
                 try:
-                    with self._changing(None, {name: [call_id] for name in JUDGED}) as alone:
-                        with nullcontext() if alone else self.locks.of(call_id, wait=False):
-                            located = self._locate(call_id)
-                            if located is None:
-                                disk.remove([self._judging / call_id])
-                            else:
-                                self._finish_judging(call_id, _date_in(located.parent.name))
+                    with self._changing(call_id, {name: [call_id] for name in JUDGED}, wait=False):
+                        located = self._locate(call_id)
+                        if located is None:
+                            disk.remove([self._judging / call_id])
+                        else:
+                            self._finish_judging(call_id, _date_in(located.parent.name))
                 except Timeout:
                     return False
         return True
@@ -347,7 +347,7 @@ class Store:
 
     def _being_judged(self) -> Sequence[str]:
         try:
-            return sorted(os.listdir(self._judging))
+            return sorted(path.name for path in self._judging.iterdir())
         except FileNotFoundError:
             return ()
 
@@ -418,7 +418,9 @@ class Store:
         Raises UsageError when there is no such call, StoreError when it cannot be read.
         """
         stored = self.read_stored(call_id)
-        parts = {name: tuple(table.to_pylist(maps_as_pydicts="strict")) for name, table in stored.tables.items()}
+        parts = {
+            name: tuple(table.to_pylist(maps_as_pydicts="strict")) for name, table in stored.tables.items()
+        }
         return CallRows(stored.row, **{name: parts.get(name, ()) for name in PARTS})
 
     def read_stored(self, call_id: str) -> "StoredCall":
@@ -441,6 +443,9 @@ class Store:
                 for name in PARTS:
                     path = self.root / "tables" / name / day / f"{call_id}.parquet"
                     table = read_table(path) if path.exists() else self.days.rows(name, day, call_id)
+                    if table is None and is_merged(located):
+                        # Where no call of a day has a row of a table, there is nothing to merge.
+                        table = TABLES[name].schema.empty_table()
                     if table is not None:
                         tables[name] = table
                     elif name not in JUDGED:
@@ -581,8 +586,9 @@ class Store:
         return [path for folder in folders if (path := folder / f"{key}.parquet").exists()]
 
     def _keys(self, table: str) -> frozenset[str]:
+        """The keys that have a file of their own."""
         files = (self.root / "tables" / table).glob(f"{PARTITION}=*/*.parquet")
-        return frozenset(path.stem for path in files)
+        return frozenset(path.stem for path in files if not is_merged(path))
 
     def _committed(self) -> frozenset[tuple[str, int, int]]:
         """What tells each file that may be replaced from all others, those that had its name included."""
@@ -604,7 +610,7 @@ class Store:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _stage(self, key: str, content: memoryview) -> Path:
+    def _stage(self, key: str, content: memoryview | bytes) -> Path:
         """A temporary file with this content, on the disk when this returns."""
         return disk.stage(self.root / "tmp", key, content)
 
@@ -615,19 +621,6 @@ def _utc_date(instant: dt.datetime) -> dt.date:
 
 def _date_in(folder: str) -> dt.date:
     return dt.date.fromisoformat(folder.removeprefix(f"{PARTITION}="))
-
-
-def _marker_bytes() -> memoryview:
-    return memoryview(json.dumps({"schema_version": SCHEMA_VERSION}).encode() + b"\n")
-
-
-def _marker_version(marker: Path) -> int | None:
-    """The version that the marker of a store holds, None when it holds none."""
-    try:
-        version = json.loads(marker.read_bytes())["schema_version"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return version if isinstance(version, int) else None
 
 
 def _first_line(error: duckdb.Error) -> str:
