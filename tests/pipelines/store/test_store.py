@@ -44,8 +44,8 @@ def store(tmp_path: Path) -> Store:
 @contextmanager
 def writer(folder: Path, *arguments: object) -> "Iterator[subprocess.Popen[str]]":
     """Another process that writes; it is killed at the end if it still lives."""
-    command = [sys.executable, str(HERE / "writer.py"), str(folder), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    command = [sys.executable, str(HERE.parent / "writer.py"), str(folder), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[2])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             yield process
@@ -564,11 +564,11 @@ def test_a_full_disk_and_a_read_only_one_are_sentences_and_cost_nothing(tmp_path
         pytest.skip("this machine does not let a test mount a disk of its own")
     folder = tmp_path / "disk"
     done = subprocess.run(
-        [*own_mounts, sys.executable, HERE / "writer.py", folder, "tmpfs"],
+        [*own_mounts, sys.executable, HERE.parent / "writer.py", folder, "tmpfs"],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
     )
     assert done.stdout.splitlines() == [
         f"The disk of the store {folder}/store is full. Make room on it and run again; what was "
