@@ -66,9 +66,8 @@ def age(text: str) -> dt.timedelta:
     """A length of time such as `400d`, `12w` or `2y` (of 365 days). Raises UsageError."""
     found = _AGE.fullmatch(text.strip().lower())
     if not found or not int(found[1]):
-        raise UsageError(
-            f'--older-than takes days, weeks or years, such as 400d, 12w or 2y, and not "{text}".'
-        )
+        wanted = "takes an age such as 400d, 12w or 2y"
+        raise UsageError(f'--older-than {wanted}, and not "{text}".')
     return dt.timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
@@ -88,10 +87,10 @@ def _doomed(store: "Store", condition: str, value: Any) -> Doomed:
 def erase(store: "Store", doomed: Doomed, reason: str) -> Erasure:
     """Erase calls: tables, failures, temporary files, and what the ledger says of them.
 
-    A record without personal data is left, and the calls are not written again (`store.erased` tells). The
-    record comes first, so that nothing that is erased can come back meanwhile; the list of what is to go
-    comes second and lies in the store until all is done: after a process that was killed, the next sweep or
-    erasure finishes it. Exports are another step, `pipelines.store.export.refresh`. Raises StoreError.
+    A record without personal data is left, and the calls are not written again (`Store.erased` tells). First
+    comes a list of the ids of what is to go, which lies in the store until all is done: after a process that
+    was killed, the next sweep or erasure finishes it. Then comes the record, so that nothing can come back,
+    and only then does anything go. Exports are another step, `pipelines.store.export.refresh`. Raises StoreError.
     """
     with disk.storing(store.root), store.locks.upkeep():
         _finish(store)
@@ -104,7 +103,7 @@ def erase(store: "Store", doomed: Doomed, reason: str) -> Erasure:
             "by": getpass.getuser(),
             "versions": {"callfolio": versions()["callfolio"]},
         }
-        record = store.tombstones.write(doomed.call_ids, about)
+        record = store.tombstones.next_record()
         journal = {
             "record": record,
             "about": about,
@@ -144,7 +143,7 @@ def lift(store: "Store", call_ids: Sequence[str], reason: str) -> str:
             "reason": reason,
             "by": getpass.getuser(),
         }
-        return store.tombstones.write(call_ids, about)
+        return store.tombstones.write(call_ids, about, store.tombstones.next_record())
 
 
 def _finish(store: "Store") -> int:
@@ -153,6 +152,7 @@ def _finish(store: "Store") -> int:
         return 0
     journal: Mapping[str, Any] = json.loads(path.read_bytes())
     call_ids, keys = journal["call_ids"], journal["failure_keys"]
+    store.tombstones.write(call_ids, journal["about"], journal["record"])
     # All at once, where merged files hold them: one by one, each would be written many times.
     with store.locks.exclusive():
         store.days.recover()

@@ -138,8 +138,8 @@ class _Place:
             raise UsageError(f"There is no table {unknown.pop()}. The tables are {', '.join(TABLES)}.")
         if _SECRET.search(uri):
             raise UsageError(
-                "The store remembers where it was exported to, and keeps no passwords. Leave the password out "
-                "of the address, and give it as the object store's tools take it: AWS_SECRET_ACCESS_KEY, …"
+                "The store remembers where it was exported to, and keeps no passwords. Leave it out of the "
+                "address, and give it as the object store's tools take it: AWS_SECRET_ACCESS_KEY, …"
             )
         if filesystem is not None:
             return cls(uri, filesystem, uri.rstrip("/"))

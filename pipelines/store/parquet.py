@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,15 +17,15 @@ from pipelines.tables import SCHEMA_VERSION, TABLES, Row
 
 FILE_ROWS: Final = 1_000_000
 """A merged file has no more rows than this, unless one call has."""
-FILE_BYTES: Final = 256 << 20
-"""Nor is it larger than this in memory, which is 128 MiB or less on the disk."""
+FILE_BYTES: Final = 128 << 20
+"""Nor does it grow any more when it is as large as this."""
 GROUP_BYTES: Final = 4 << 20
 """A row group is closed when it is as large as this in memory: one call is found by reading one or two of
 them, and a reader of many still has thousands of rows at a time."""
 
 _FEW_ROWS: Final = 20
 _MERGED: Final = "merged~"
-_BYTES: Final = "bytes"
+_UNFINISHED: Final = "unfinished"
 
 
 def key_column(name: str) -> str:
@@ -131,9 +131,7 @@ def rows_in(path: Path) -> int:
 
 def is_large(path: Path) -> bool:
     """Whether a merged file is so large that merging it with others would mostly copy it."""
-    with pq.ParquetFile(path) as file:
-        size = (file.metadata.metadata or {}).get(_BYTES.encode(), b"0")
-        return file.metadata.num_rows > FILE_ROWS // 2 or int(size) > FILE_BYTES // 2
+    return path.stat().st_size > FILE_BYTES // 2 or rows_in(path) > FILE_ROWS // 2
 
 
 @dataclass(frozen=True)
@@ -181,12 +179,12 @@ class _Merging:
     def __init__(self, name: str, folder: Path, files: list[MergedFile]) -> None:
         self._name, self._folder, self._files = name, folder, files
         self._waiting: list[pa.Table] = []
-        self._bytes = self._rows = self._written = 0
-        self._path = folder / "unfinished"
+        self._bytes = self._rows = 0
+        self._file: BinaryIO | None = None
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, table: pa.Table) -> None:
-        if self._rows and (self._rows + table.num_rows > FILE_ROWS or self._written > FILE_BYTES):
+        if self._rows and (self._rows + table.num_rows > FILE_ROWS or self._size() > FILE_BYTES):
             self.close()
         if table.num_rows:
             self._waiting.append(table)
@@ -195,30 +193,34 @@ class _Merging:
         if self._bytes >= GROUP_BYTES:
             self._flush()
 
+    def _size(self) -> int:
+        return self._file.tell() if self._file else 0
+
     def _flush(self) -> None:
         schema = TABLES[self._name].schema
         if self._writer is None:
+            self._file = (self._folder / _UNFINISHED).open("wb")
             # Embeddings have no value twice: a dictionary makes their file a third larger.
             columns = [field.name for field in schema if field.name != "embedding"]
-            self._writer = _writer(self._path, self._name, columns if self._name == "sentences" else True)
+            self._writer = _writer(self._file, self._name, columns if self._name == "sentences" else True)
         table = pa.concat_tables(each.cast(schema) for each in self._waiting).combine_chunks()
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
-        self._written += self._bytes
         self._waiting, self._bytes = [], 0
 
     def close(self) -> None:
         if self._waiting:
             self._flush()
-        if self._writer is None:
+        if self._writer is None or self._file is None:
             return
-        self._writer.add_key_value_metadata({_BYTES: str(self._written)})
         self._writer.close()
-        sync_file(self._path)
-        with self._path.open("rb") as file:
+        self._file.close()
+        path = self._folder / _UNFINISHED
+        sync_file(path)
+        with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         name = f"{_MERGED}{digest[:16]}.parquet"
-        self._files.append(MergedFile(self._path.rename(self._folder / name), name, self._rows))
-        self._writer, self._rows, self._written = None, 0, 0
+        self._files.append(MergedFile(path.rename(self._folder / name), name, self._rows))
+        self._writer, self._file, self._rows = None, None, 0
 
 
 def _by_key(name: str, path: Path) -> Iterator[tuple[str, pa.Table]]:

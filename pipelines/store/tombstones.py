@@ -57,15 +57,17 @@ class Tombstones:
             known[record["salt"]] = of_salt - hashes if "lifted_at" in record else of_salt | hashes
         return known
 
-    def write(self, call_ids: Iterable[str], about: Mapping[str, Any], name: str | None = None) -> str:
-        """Write a record, or one in the place of `name`, and return its file name.
+    def next_record(self) -> str:
+        """The file name of the record that is next. Raises OSError, ValueError."""
+        records = self.records()
+        return f"{1 + int(records[-1]['record'].split('.')[0]) if records else 1:06}.json"
+
+    def write(self, call_ids: Iterable[str], about: Mapping[str, Any], name: str) -> str:
+        """Write the record of this file name, in the place of what it was, and return the name.
 
         `about` is what it says besides the hashes of `call_ids`.
         """
-        records = self.records()
-        earlier = next((each["salt"] for each in records), None)
-        salt = earlier or secrets.token_hex(32)
-        name = name or f"{1 + int(records[-1]['record'].split('.')[0]) if records else 1:06}.json"
+        salt = next((each["salt"] for each in self.records()), None) or secrets.token_hex(32)
         content = {**about, "salt": salt, "call_hashes": sorted(hashed(each, salt) for each in call_ids)}
         staged = disk.stage(self._root / "tmp", "erasure", json.dumps(content, indent=1).encode())
         disk.publish(staged, self.folder / name)

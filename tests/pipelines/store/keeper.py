@@ -1,8 +1,8 @@
 """A process that keeps a store in order, for tests in which it is killed or works beside others.
 
-python keeper.py FOLDER die WHAT     make a store in `template`; in copies of it, 1, 2, …, do WHAT and be killed
-                                     before the 1st, 2nd, … change to a file, until there are no more
-python keeper.py FOLDER over WHAT    do WHAT to the store over and over, for ever
+python keeper.py FOLDER die WHAT   make a store in `template`; in copies of it, 1, 2, …, do WHAT and be killed
+                                   before the 1st, 2nd, … change to a file, until there are no more
+python keeper.py FOLDER over WHAT  do WHAT to the store over and over, for ever
 """
 
 import itertools
