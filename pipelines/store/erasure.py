@@ -66,8 +66,7 @@ def age(text: str) -> dt.timedelta:
     """A length of time such as `400d`, `12w` or `2y` (of 365 days). Raises UsageError."""
     found = _AGE.fullmatch(text.strip().lower())
     if not found or not int(found[1]):
-        wanted = "takes an age such as 400d, 12w or 2y"
-        raise UsageError(f'--older-than {wanted}, and not "{text}".')
+        raise UsageError(f'--older-than takes an age such as 400d, 12w or 2y, and not "{text}".')
     return dt.timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
@@ -90,7 +89,8 @@ def erase(store: "Store", doomed: Doomed, reason: str) -> Erasure:
     A record without personal data is left, and the calls are not written again (`Store.erased` tells). First
     comes a list of the ids of what is to go, which lies in the store until all is done: after a process that
     was killed, the next sweep or erasure finishes it. Then comes the record, so that nothing can come back,
-    and only then does anything go. Exports are another step, `pipelines.store.export.refresh`. Raises StoreError.
+    and only then does anything go. Exports are another step: `pipelines.store.export.refresh`. Raises
+    StoreError.
     """
     with disk.storing(store.root), store.locks.upkeep():
         _finish(store)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from models.errors import UsageError
 from pipelines.store import disk
@@ -26,6 +25,7 @@ from pipelines.store.parquet import (
     parquet_bytes,
     read_rows,
     read_table,
+    schema_of,
     split,
     table_bytes,
     write_merged,
@@ -37,6 +37,52 @@ NOT_KNOWN: Final = (
 )
 
 _LEAST_TALK_S: Final = 0.5
+_NOT_KNOWN_OF_1: Final = (
+    "non_talk_s",
+    "hold_s",
+    "music_s",
+    "dead_air_start_s",
+    "dead_air_end_s",
+    "interruptions",
+    "topic",
+    "topic_score",
+    "topics",
+    "reason",
+    "outcome",
+    "next_steps",
+    "examples_sha256",
+    "turns.words_per_minute",
+    "turns.loudness_dbfs",
+    "turns.fillers",
+    "turns.response_s",
+    "turns.sentiment",
+    "turns.key_phrases",
+    "turns.questions",
+    "speakers.diarization",
+    "speakers.longest_monologue_s",
+    "speakers.interruptions",
+    "speakers.interruption_s",
+    "speakers.interrupted",
+    "speakers.backchannels",
+    "speakers.overlap_s",
+    "speakers.response_median_s",
+    "speakers.response_p90_s",
+    "speakers.fillers",
+    "speakers.filler_rate",
+    "speakers.loudness_dbfs",
+    "speakers.loudness_by_second",
+    "speakers.clipped_share",
+    "speakers.sentiment",
+    "speakers.sentiment_by_quarter",
+    "speakers.sentiment_change",
+    "speakers.questions",
+    "moments",
+    "sentences",
+    "entities",
+    "scores",
+    "categories",
+)
+"""What the tables of version 2 have and those of version 1 neither had nor tell."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +161,9 @@ def _changes(days: Days, day: str, version: int, folder: Path) -> Sequence[Chang
 
 def _is_present(name: str, path: Path) -> bool:
     """Whether a file has the present columns of its table."""
-    with pq.ParquetFile(path) as file:
-        found, declared = file.schema_arrow, TABLES[name].schema
-        return [(field.name, field.type, field.nullable) for field in found] == [
-            (field.name, field.type, field.nullable) for field in declared
-        ]
+    return [(field.name, field.type, field.nullable) for field in schema_of(path)] == [
+        (field.name, field.type, field.nullable) for field in TABLES[name].schema
+    ]
 
 
 def _filled(name: str, table: pa.Table) -> pa.Table:
@@ -176,26 +220,15 @@ def _from_1(tables: Path, day: str, name: str) -> Mapping[str, Sequence[Row]]:
                 "sentiment_by_quarter": [None] * QUARTERS,
             }
         )
-    computed = {"talk_share", "longest_turn_s", "mean_turn_s", "words_per_minute", "first_word_s", *known}
-    lacking = [
-        *(column for column in TABLES["calls"].schema.names if column not in call),
-        *(f"turns.{column}" for column in TABLES["turns"].schema.names if column not in (turns or [{}])[0]),
-        *(
-            f"speakers.{column}"
-            for column in TABLES["speakers"].schema.names
-            if column not in (speakers or [{}])[0]
-        ),
-        *(part for part in PARTS if part not in ("words", "turns", "speakers")),
-    ]
-    notes = {
-        each: NOT_KNOWN
-        for each in lacking
-        if each.rpartition(".")[2] not in computed and each not in ("analysis_notes", "schema_version")
-    }
     moved = {**_row("calls", call), **known, "schema_version": SCHEMA_VERSION}
-    moved["analysis_notes"] = {**dict(moved["analysis_notes"]), **notes}
+    moved["analysis_notes"] = dict.fromkeys(_NOT_KNOWN_OF_1, NOT_KNOWN)
+    found = {
+        part: [_row(part, row) for row in read_rows(path)]
+        for part in PARTS
+        if (path := tables / part / day / name).exists()
+    }
     return {
-        **{part: () for part in PARTS if part not in JUDGED},
+        **{part: found.get(part, ()) for part in PARTS if part not in JUDGED or part in found},
         "words": [_row("words", row) for row in words],
         "turns": [_row("turns", row) for row in turns],
         "speakers": of_speakers,

@@ -119,6 +119,15 @@ def read_key(name: str, path: Path, key: str) -> pa.Table:
     return table.filter(pa.array([each == key for each in keys_of(name, table)], pa.bool_()))
 
 
+def schema_of(path: Path) -> pa.Schema:
+    """The columns of a file. Raises FileNotFoundError and StoreError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow
+    except pa.ArrowInvalid as error:
+        raise StoreError(f"{path} is damaged. Delete it and process its recordings again.") from error
+
+
 def rows_in(path: Path) -> int:
     """How many rows a file has. Raises FileNotFoundError and StoreError."""
     try:

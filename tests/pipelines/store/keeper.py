@@ -1,7 +1,7 @@
 """A process that keeps a store in order, for tests in which it is killed or works beside others.
 
-python keeper.py FOLDER die WHAT   make a store in `template`; in copies of it, 1, 2, …, do WHAT and be killed
-                                   before the 1st, 2nd, … change to a file, until there are no more
+python keeper.py FOLDER die WHAT   make a store in `template`; in copies of it, 1, 4, 7, …, do WHAT and be
+                                   killed before the 1st, 4th, … change to a file, until there are no more
 python keeper.py FOLDER over WHAT  do WHAT to the store over and over, for ever
 """
 
@@ -16,13 +16,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from earlier_store import store_of_version_1
 from made_rows import made_call, made_failure, made_judgement, made_run
 
 from pipelines.store import Judged, Store, days, disk
 from pipelines.store.compaction import compact
 from pipelines.store.erasure import doomed_calls, doomed_customer, erase
+from pipelines.store.migrations import migrate
 
 NAMES = ("a", "b", "c")
+STEP = 3
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "open", "exchange")
 
 
@@ -71,18 +74,20 @@ ON_MERGED = ("rewrite", "judge", "erase")
 
 
 def die(folder: Path, what: str) -> None:
-    template = Store(folder / "template")
-    fill(template)
+    if what == "migrate":
+        store_of_version_1(folder / "template")
+    else:
+        fill(Store(folder / "template"))
     days.GRACE_S = 0.0  # type: ignore[misc]
     if what in ON_MERGED:
         child = os.fork()
         if child == 0:
-            compact(template)
+            compact(Store(folder / "template"))
             os._exit(0)
         os.waitpid(child, 0)
-    for moment in itertools.count(1):
+    for moment in itertools.count(1, STEP):
         root = folder / str(moment)
-        shutil.copytree(template.root, root)
+        shutil.copytree(folder / "template", root)
         child = os.fork()
         if child == 0:
             count = killer(str(root), moment)
@@ -94,7 +99,7 @@ def die(folder: Path, what: str) -> None:
                 return what != "compact-by-two-steps" and swap(one, other)  # noqa: B023
 
             disk.exchange = exchange
-            ACTIONS[what](Store(root))
+            migrate(root) if what == "migrate" else ACTIONS[what](Store(root))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from keeper import STEP
 
 from pipelines.store import Store
 from pipelines.store.parquet import keys_of
@@ -44,15 +45,15 @@ def another(script: str, *arguments: object) -> "Iterator[subprocess.Popen[str]]
 
 @contextmanager
 def killed_at_each_change(what: str) -> Iterator[tuple[Path, list[Path]]]:
-    """A store, and copies of it in which a process that did `what` was killed before its 1st, 2nd, … change;
-    in the last one it was not."""
+    """A store, and copies of it in which a process that did `what` was killed before its 1st, 4th, 7th, …
+    change; in the last one it was not."""
     with fast_folder() as folder, another("keeper.py", folder, "die", what) as process:
         said, _ = process.communicate()
         assert process.returncode == 0
         moments, status = map(int, said.split())
         assert status == 0
         assert moments > 10
-        yield folder / "template", [folder / str(moment) for moment in range(1, moments + 1)]
+        yield folder / "template", [folder / str(moment) for moment in range(1, moments + 1, STEP)]
 
 
 def rows_in_files(root: Path) -> Seen:

@@ -27,7 +27,7 @@ from pipelines.store.compaction import Compacted, compact
 from pipelines.store.doctor import examine
 from pipelines.tables import TABLES
 
-EACH = 6
+EACH = 3
 """Of stores in which a process died, each is looked at, and every so many-th mended."""
 A, B, C = (made_call(name).call["call_id"] for name in NAMES)
 
