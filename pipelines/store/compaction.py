@@ -49,7 +49,7 @@ def compact(
     """
     done = Compacted()
     with disk.storing(store.root), store.locks.upkeep():
-        store.sweep()
+        store.sweep(thorough=True)
         days = [day for day in _days(store) if before is None or day < f"{PARTITION}={before.isoformat()}"]
         for _ in range(_ATTEMPTS):
             stale: set[str] = set()

@@ -102,6 +102,11 @@ class Days:
             self._keys[path] = np.unique(np.array(keys_of(table, read_table(path, columns)), dtype="S"))
         return self._keys[path]
 
+    def keys_on(self, table: str, day: str) -> set[str]:
+        """The keys that the merged files of a day hold."""
+        files = self.merged(self.tables / table / day)
+        return {key.decode() for path in files for key in self.keys(path).tolist()}
+
     def find(self, table: str, key: str, day: str | None = None) -> Sequence[Path]:
         """The merged files that hold a key: of one day's folder, or of all days."""
         folders = self.folders(table) if day is None else [self.tables / table / day]
@@ -222,9 +227,10 @@ class Days:
                     by_day.setdefault(path.parent.name, set()).update(held)
             for day, wanted in by_day.items():
                 for name in (*PARTS, "calls") if table == "calls" else (table,):
-                    self._set_apart(name, day, wanted)
+                    self.set_apart_on(name, day, wanted)
 
-    def _set_apart(self, table: str, day: str, wanted: set[str]) -> None:
+    def set_apart_on(self, table: str, day: str, wanted: set[str]) -> None:
+        """Give these keys a file of their own on a day of a table."""
         folder = self.tables / table / day
         without: dict[str, tuple[int, int]] = {}
         staged: dict[str, Path] = {}

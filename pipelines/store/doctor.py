@@ -23,9 +23,11 @@ from pipelines.tables import PARTITION, TABLES, CallRows, Row
 _SECOND_LOOK_S: Final = 0.3
 _OF_CALLS: Final = ("calls", *PARTS)
 
-AGAIN: Final = (
-    "Delete the files of this call and process its recording again: callfolio run --force RECORDING"
+_COMPACT: Final = "Run `callfolio compact`, which removes them."
+_DAMAGED: Final = (
+    "Delete this file, run `callfolio compact`, and process the recordings of the day again: callfolio run"
 )
+AGAIN: Final = "Process its recording again: callfolio run --force RECORDING"
 _SWEEP: Final = "The next `callfolio run` or `callfolio compact` removes it."
 
 
@@ -125,7 +127,7 @@ class _Day:
             try:
                 with pq.ParquetFile(path) as file:
                     if problem := _schema_problem(file.schema_arrow, TABLES[name].schema):
-                        self._find("schema", where, problem, AGAIN)
+                        self._find("schema", where, problem, _DAMAGED)
                         continue
                     table = file.read(use_threads=False)
             except FileNotFoundError:
@@ -134,7 +136,7 @@ class _Day:
                 )
                 continue
             except (pa.ArrowInvalid, OSError) as error:
-                self._find("unreadable", where, f"It cannot be read: {error}.", AGAIN)
+                self._find("unreadable", where, f"It cannot be read: {error}.", _DAMAGED)
                 continue
             self.rows[name] += table.num_rows
             keys = keys_of(name, table)
@@ -143,12 +145,12 @@ class _Day:
                     digest = hashlib.file_digest(content, "sha256").hexdigest()
                 if path.stem.partition("~")[2] != digest[:16]:
                     self._find(
-                        "content", where, "Its content is not the one that it was written with.", AGAIN
+                        "content", where, "Its content is not the one that it was written with.", _DAMAGED
                     )
                 if list(keys) != sorted(keys):
-                    self._find("order", where, "Its rows are not in order of their calls.", AGAIN)
+                    self._find("order", where, "Its rows are not in order of their calls.", _DAMAGED)
             elif set(keys) - {path.stem}:
-                self._find("key", where, "It has rows of other calls than its name says.", AGAIN)
+                self._find("key", where, "It has rows of other calls than its name says.", _DAMAGED)
             if not is_merged(path) and not table.num_rows:
                 found.setdefault(path.stem, table)
             for key, of_key in split(name, table):
@@ -163,7 +165,7 @@ class _Day:
         for name in PARTS:
             for key in sorted(tables[name].keys() - tables["calls"].keys()):
                 where = f"{name}/{self.day}"
-                self._find("orphan", where, f"Its rows of {key} have no row in calls.", _SWEEP)
+                self._find("orphan", where, f"Its rows of {key} have no row in calls.", _COMPACT)
         for key, table in tables["calls"].items():
             rows = table.to_pylist(maps_as_pydicts="strict")
             self.calls[key] = (rows[0]["source"], rows[0]["source_sha256"]) if rows else ("", "")

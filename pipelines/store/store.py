@@ -250,12 +250,12 @@ class Store:
             return False
         return disk.stamp_of(located) == call.stamp or self._row_of_call(call.row["call_id"]) == call.row
 
-    def write_failure(self, row: Row) -> int:
+    def write_failure(self, row: Row, attempts: int | None = None) -> int:
         """Put a recording that was set aside into `failures`, in place of its earlier row.
 
-        `row` has every column but `attempts`, which is counted here and returned: 0 where the call was
-        erased for good, of which nothing is written. The recording is known by its `call_id`, or by its
-        `source` when `call_id` is empty. Raises InvariantBroken and StoreError.
+        `row` has every column but `attempts`, which are counted here where they are not given, and returned:
+        0 where the call was erased for good, of which nothing is written. The recording is known by its
+        `call_id`, or by its `source` when `call_id` is empty. Raises InvariantBroken and StoreError.
         """
         by_source = source_key(row["source"])
         key = row["call_id"] or by_source
@@ -265,7 +265,8 @@ class Store:
                 return 0
             own = self._copies("failures", key)
             earlier = [*own, *(() if key == by_source else self._copies("failures", by_source))]
-            attempts = 1 + max((read_rows(path)[0]["attempts"] for path in earlier), default=0)
+            if attempts is None:
+                attempts = 1 + max((read_rows(path)[0]["attempts"] for path in earlier), default=0)
             # The row stays in the folder of the first failure: moving it could lose or double it.
             target = own[0] if own else self._path("failures", _utc_date(row["failed_at"]), key)
             self._write(target, parquet_bytes("failures", [{**row, "attempts": attempts}], row["source"]))
@@ -351,12 +352,13 @@ class Store:
         except FileNotFoundError:
             return ()
 
-    def sweep(self) -> int:
+    def sweep(self, thorough: bool = False) -> int:
         """Remove what killed processes left behind, and return how many files that were.
 
         These are temporary files, parts of calls that have no row in `calls`, and failures of calls that
         were processed since. An erasure that was begun is finished. What a live process is at work on is
-        left alone. Raises StoreError.
+        left alone. Merged files have parts without their calls only where somebody deleted one of `calls`:
+        where all of a day are gone, and, if `thorough`, where any is. Raises StoreError.
         """
         with storing(self.root):
             self.settle()
@@ -367,6 +369,7 @@ class Store:
                     with self._changing(call_id, {}):
                         if self._locate(call_id) is None:
                             removed += disk.remove(self._copies(name, call_id))
+            removed += self._sweep_merged(thorough)
             for call_id in sorted(self._failed()):
                 if self._locate(call_id) is not None:
                     with self._changing(call_id, {"failures": [call_id]}):
@@ -379,11 +382,31 @@ class Store:
                             removed += disk.remove(failures)
         return removed
 
+    def _sweep_merged(self, thorough: bool) -> int:
+        removed = 0
+        for folder in self.days.folders("speakers"):
+            calls = self.root / "tables" / "calls" / folder.name
+            if not self.days.merged(folder) or (self.days.merged(calls) and not thorough):
+                continue
+            # Nobody is in a call without being in `speakers`, which is the smallest part.
+            if not self._orphans_on(folder.name):
+                continue
+            with self.locks.exclusive():
+                orphans = self._orphans_on(folder.name)
+                for name in PARTS:
+                    self.days.set_apart_on(name, folder.name, orphans)
+                    of_table = self.root / "tables" / name / folder.name
+                    removed += disk.remove(of_table / f"{key}.parquet" for key in sorted(orphans))
+        return removed
+
+    def _orphans_on(self, day: str) -> set[str]:
+        found = self.days.keys_on("speakers", day) - self.days.keys_on("calls", day)
+        return {key for key in found if not self._path("calls", _date_in(day), key).exists()}
+
     def _failed(self) -> frozenset[str]:
         """The keys of all failures."""
-        merged = [path for folder in self.days.folders("failures") for path in self.days.merged(folder)]
-        keys = {key.decode() for path in merged for key in self.days.keys(path).tolist()}
-        return self._keys("failures") | keys
+        days = [folder.name for folder in self.days.folders("failures")]
+        return self._keys("failures").union(*(self.days.keys_on("failures", day) for day in days))
 
     # Reading
 
@@ -394,6 +417,20 @@ class Store:
                 lambda views: views.sql("select call_id, settings_sha256 from store.snapshot").fetchall()
             )
         )
+
+    def holds(self, call_id: str, settings_sha256: str, run_id: str | None = None) -> bool:
+        """Whether a call is in the store from these settings, and from this run where one is named.
+
+        Raises StoreError.
+        """
+        with storing(self.root), suppress(FileNotFoundError):
+            row = self._row_of_call(call_id)
+            return (
+                row is not None
+                and row["settings_sha256"] == settings_sha256
+                and run_id in (None, row["run_id"])
+            )
+        return False
 
     def find_calls(self, reference: str) -> Sequence[str]:
         """The ids of the calls that `reference` may mean, in order of `call_id`.

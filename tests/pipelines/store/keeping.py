@@ -4,13 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from fast_folder import fast_folder
 from keeper import STEP
 
 from pipelines.store import Store
@@ -20,14 +20,6 @@ from pipelines.tables import TABLES
 HERE = Path(__file__).parent
 
 Seen = dict[str, list[tuple[str, str, Any]]]
-
-
-@contextmanager
-def fast_folder() -> Iterator[Path]:
-    """A folder in memory where there is one: thousands of files are put on the disk one by one."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder)
 
 
 @contextmanager

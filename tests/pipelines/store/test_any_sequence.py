@@ -1,14 +1,14 @@
 """Whatever is done to a store, in whatever order: it has the rows of a model, in its files and its views."""
 
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from fast_folder import fast_folder
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -38,11 +38,9 @@ class Kept(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        memory = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(dir=memory if memory.exists() else None))
-        self.patches = [patch.object(days, "GRACE_S", 0.0)]
-        for each in self.patches:
-            each.start()
+        self.open_until_the_end = ExitStack()
+        self.folder = self.open_until_the_end.enter_context(fast_folder())
+        self.open_until_the_end.enter_context(patch.object(days, "GRACE_S", 0.0))
         self.calls: dict[str, CallRows] = {}
         self.gone: set[str] = set()
         self.failed: dict[str, int] = {}
@@ -50,9 +48,7 @@ class Kept(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert not [each for each in examine(self.store).findings if each.kind != "leftover"]
-        for each in self.patches:
-            each.stop()
-        shutil.rmtree(self.folder)
+        self.open_until_the_end.close()
 
     @initialize()
     def open(self) -> None:

@@ -8,10 +8,10 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from fast_folder import fast_folder
 from keeper import NAMES, fill, judge
 from keeping import (
     another,
-    fast_folder,
     killed_at_each_change,
     merged_files,
     own_files,
@@ -38,16 +38,16 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(fast_path: Path) -> Store:
     """Two calls of one day and one of the next, judged, two failures and a run."""
-    store = Store(tmp_path / "store")
+    store = Store(fast_path / "store")
     fill(store)
     return store
 
 
-def plain(tmp_path: Path) -> Store:
+def plain(fast_path: Path) -> Store:
     """The same, never compacted."""
-    other = Store(tmp_path / "plain")
+    other = Store(fast_path / "plain")
     fill(other)
     return other
 
@@ -59,13 +59,13 @@ def same_tables(one: Store, other: Store) -> bool:
 # What changes, and what does not
 
 
-def test_the_files_of_a_day_become_one_and_no_row_changes(store: Store, tmp_path: Path) -> None:
+def test_the_files_of_a_day_become_one_and_no_row_changes(store: Store, fast_path: Path) -> None:
     before = rows_in_files(store.root)
     done = compact(store)
     # Nine tables of two calls on the first day, and two failures; the second day has one file a table.
     assert done == Compacted(days=1, files_before=20, files_after=10)
     assert rows_in_files(store.root) == before
-    assert same_tables(store, plain(tmp_path))
+    assert same_tables(store, plain(fast_path))
     assert temporary_files(store) == []
 
 
@@ -81,9 +81,9 @@ def test_days_from_a_date_on_are_left_as_they_are(store: Store) -> None:
     assert compact(store, before=dt.date(2024, 3, 6)).days == 1
 
 
-def test_calls_that_come_later_join_those_that_are_merged(store: Store, tmp_path: Path) -> None:
+def test_calls_that_come_later_join_those_that_are_merged(store: Store, fast_path: Path) -> None:
     compact(store)
-    other = plain(tmp_path)
+    other = plain(fast_path)
     for each in (store, other):
         each.write_call(made_call("d"))
         each.write_call(made_call("e", turns=9))
@@ -127,10 +127,10 @@ def test_files_and_row_groups_are_cut_between_calls(store: Store, monkeypatch: p
     assert rows_in_files(store.root) == before
 
 
-def test_the_same_calls_make_the_same_files(tmp_path: Path) -> None:
+def test_the_same_calls_make_the_same_files(fast_path: Path) -> None:
     contents = []
     for name, order in (("one", NAMES), ("two", NAMES[::-1])):
-        store = Store(tmp_path / name)
+        store = Store(fast_path / name)
         for each in order:
             store.write_call(made_call(each, turns=5))
         compact(store)
@@ -149,11 +149,30 @@ def test_rows_of_a_call_that_is_not_in_calls_are_not_merged(store: Store) -> Non
     assert A not in {key for rows in rows_in_files(store.root).values() for _, key, _ in rows}
 
 
+@pytest.mark.parametrize("left", [0, 5])
+def test_rows_whose_calls_somebody_deleted_are_removed_from_merged_files(store: Store, left: int) -> None:
+    for number in range(left):
+        store.write_call(made_call(f"more {number}"))
+    compact(store)
+    if left:  # a call that is processed again leaves several merged files
+        store.write_call(made_call("more 0", version=1))
+    path, *others = store.root.glob("tables/calls/call_date=2024-03-05/merged~*.parquet")
+    gone = set(pq.ParquetFile(path).read(["call_id"])["call_id"].to_pylist())
+    path.unlink()
+    assert bool(others) == bool(left)
+    assert {each.kind for each in examine(store).findings} == {"orphan"}
+    removed = store.sweep()
+    assert (removed > 0) == (not others)
+    compact(store)
+    assert examine(store).findings == ()
+    assert not gone & {key for rows in rows_in_files(store.root).values() for _, key, _ in rows}
+
+
 # Everything works on merged files
 
 
-def test_a_call_is_found_and_read_in_merged_files(store: Store, tmp_path: Path) -> None:
-    other = plain(tmp_path)
+def test_a_call_is_found_and_read_in_merged_files(store: Store, fast_path: Path) -> None:
+    other = plain(fast_path)
     compact(store)
     for call_id in (A, B, C):
         assert store.read_call(call_id) == other.read_call(call_id)
@@ -164,8 +183,8 @@ def test_a_call_is_found_and_read_in_merged_files(store: Store, tmp_path: Path) 
         store.read_call("0" * 32)
 
 
-def test_a_call_in_merged_files_is_processed_again(store: Store, tmp_path: Path) -> None:
-    other = plain(tmp_path)
+def test_a_call_in_merged_files_is_processed_again(store: Store, fast_path: Path) -> None:
+    other = plain(fast_path)
     compact(store)
     for each in (store, other):
         each.write_call(made_call("a", version=1, day=1, turns=7))
@@ -175,8 +194,8 @@ def test_a_call_in_merged_files_is_processed_again(store: Store, tmp_path: Path)
     assert same_tables(store, other)
 
 
-def test_calls_in_merged_files_are_judged_again(store: Store, tmp_path: Path) -> None:
-    other = plain(tmp_path)
+def test_calls_in_merged_files_are_judged_again(store: Store, fast_path: Path) -> None:
+    other = plain(fast_path)
     compact(store)
     for each in (store, other):
         judge(each, 3)
@@ -295,12 +314,12 @@ def test_readers_see_the_same_rows_while_writers_write_and_days_are_merged() -> 
                 try:
                     with duckdb.connect() as connection:
                         counted = dict(connection.sql(by_files.format("words")).fetchall())
-                        rows = dict(connection.sql(by_files.format("calls")).fetchall())
+                        listed = dict(connection.sql(by_files.format("calls")).fetchall())
                 except duckdb.IOException:
                     unreadable += 1  # a file that was listed is gone: it is told, and asked again
                     continue
                 assert {key: counted.get(key) for key in expected} == expected
-                assert {key: rows.get(key) for key in expected} == dict.fromkeys(expected, 1)
+                assert {key: listed.get(key) for key in expected} == dict.fromkeys(expected, 1)
                 asked += 1
         assert asked > 3
         assert merged_files(store) > 0
@@ -376,11 +395,11 @@ def test_judging_calls_in_merged_files_dies_at_any_change_and_shows_no_half() ->
         assert seen == {"1", "2"}
 
 
-def test_two_compactions_at_once_merge_each_day_once(store: Store, tmp_path: Path) -> None:
+def test_two_compactions_at_once_merge_each_day_once(store: Store, fast_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: compact(Store(store.root)), range(2)))
     assert sorted(each.files_before for each in done) == [0, 20]
-    assert same_tables(store, plain(tmp_path))
+    assert same_tables(store, plain(fast_path))
 
 
 def test_a_day_to_which_a_call_is_written_meanwhile_is_left_alone(
@@ -405,7 +424,7 @@ def test_a_day_to_which_a_call_is_written_meanwhile_is_left_alone(
 
 
 def test_where_folders_cannot_be_swapped_the_store_is_compacted_all_the_same(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, fast_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -414,5 +433,5 @@ def test_where_folders_cannot_be_swapped_the_store_is_compacted_all_the_same(
     monkeypatch.setattr("os.link", refuse)
     compact(store)
     assert merged_files(store) == 10
-    assert same_tables(store, plain(tmp_path))
+    assert same_tables(store, plain(fast_path))
     assert temporary_files(store) == []

@@ -27,8 +27,8 @@ def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "store")
+def store(fast_path: Path) -> Store:
+    store = Store(fast_path / "store")
     fill(store)
     return store
 
@@ -61,8 +61,8 @@ def test_a_store_that_is_as_it_should_be_has_no_finding_and_is_counted(store: St
     assert examined.files == len(list(store.root.rglob("*.parquet")))
 
 
-def test_an_empty_store_is_as_it_should_be(tmp_path: Path) -> None:
-    examined = examine(Store(tmp_path / "empty"))
+def test_an_empty_store_is_as_it_should_be(fast_path: Path) -> None:
+    examined = examine(Store(fast_path / "empty"))
     assert (examined.calls, examined.files, examined.findings) == (0, 0, ())
 
 
@@ -164,7 +164,7 @@ def test_leftovers_and_a_half_done_erasure_are_found_and_swept(store: Store) -> 
     assert kinds(store) == set()
 
 
-def test_an_erased_call_that_is_there_is_found(store: Store, tmp_path: Path) -> None:
+def test_an_erased_call_that_is_there_is_found(store: Store) -> None:
     copy = file_of(store, "calls", B).read_bytes()
     erase(store, doomed_calls(store, [B]), "")
     assert kinds(store) == set()
@@ -182,24 +182,24 @@ def test_a_damaged_record_of_an_erasure_is_found(store: Store) -> None:
     assert kinds(store) == {"erasure_record"}
 
 
-def test_recordings_that_are_gone_or_changed_are_found_when_asked_for(tmp_path: Path) -> None:
+def test_recordings_that_are_gone_or_changed_are_found_when_asked_for(fast_path: Path) -> None:
     import hashlib
     from dataclasses import replace
 
-    store = Store(tmp_path / "store")
+    store = Store(fast_path / "store")
     for name in ("same", "other", "gone"):
-        path = tmp_path / f"{name}.wav"
+        path = fast_path / f"{name}.wav"
         rows = made_call(name)
         assert rows.call["source_sha256"] == hashlib.sha256(name.encode()).hexdigest()
         store.write_call(replace(rows, call={**rows.call, "source": str(path)}))
         path.write_text(name)
-    (tmp_path / "other.wav").write_text("changed")
-    (tmp_path / "gone.wav").unlink()
+    (fast_path / "other.wav").write_text("changed")
+    (fast_path / "gone.wav").unlink()
     assert kinds(store) == set()
     found = {finding.kind: finding.where for finding in examine(store, sources=True).findings}
     assert found == {
-        "source_changed": str(tmp_path / "other.wav"),
-        "source_gone": str(tmp_path / "gone.wav"),
+        "source_changed": str(fast_path / "other.wav"),
+        "source_gone": str(fast_path / "gone.wav"),
     }
 
 

@@ -36,9 +36,9 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["as written", "compacted"])
-def store(tmp_path: Path, request: pytest.FixtureRequest) -> Store:
+def store(fast_path: Path, request: pytest.FixtureRequest) -> Store:
     """Calls a (of customer 4711) and b of one day and c of the next, two failures and a run."""
-    store = Store(tmp_path / "store")
+    store = Store(fast_path / "store")
     fill(store)
     if request.param == "compacted":
         compact(store)
@@ -196,24 +196,24 @@ def test_the_record_proves_the_erasure_to_who_has_the_id_and_tells_nobody_else(s
 # Exports
 
 
-def test_exports_lose_what_is_erased(store: Store, tmp_path: Path) -> None:
-    export(store, Destination(str(tmp_path / "out")))
-    assert traces(tmp_path / "out", "4711")
+def test_exports_lose_what_is_erased(store: Store, fast_path: Path) -> None:
+    export(store, Destination(str(fast_path / "out")))
+    assert traces(fast_path / "out", "4711")
     erase(store, doomed_customer(store, "4711"), "")
     assert refresh(store) == []
-    exported = [row for _, row in _exported(tmp_path / "out")]
+    exported = [row for _, row in _exported(fast_path / "out")]
     assert A not in exported
     assert {B, C} <= set(exported)
-    assert traces(tmp_path / "out", "4711", A) == []
+    assert traces(fast_path / "out", "4711", A) == []
 
 
 def test_an_export_that_cannot_be_reached_is_told_and_made_good_by_the_next(
-    store: Store, tmp_path: Path
+    store: Store, fast_path: Path
 ) -> None:
-    out = tmp_path / "out"
+    out = fast_path / "out"
     export(store, Destination(str(out)))
     erase(store, doomed_customer(store, "4711"), "")
-    away = out.rename(tmp_path / "away")
+    away = out.rename(fast_path / "away")
     out.write_text("in the way")
     [sentence] = refresh(store)
     assert f"The export {out} still has what was erased" in sentence
@@ -227,7 +227,7 @@ def _exported(folder: Path) -> list[tuple[str, str]]:
     import pyarrow.parquet as pq
 
     return [
-        (path.parent.parent.name, key)
+        (path.parent.parent.name, str(key))
         for path in folder.rglob("*.parquet")
         if path.parent.parent.name not in ("failures", "runs")
         for key in pq.read_table(path, partitioning=None)["call_id"].to_pylist()

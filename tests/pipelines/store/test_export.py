@@ -35,15 +35,15 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "store")
+def store(fast_path: Path) -> Store:
+    store = Store(fast_path / "store")
     fill(store)
     return store
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
+def out(fast_path: Path) -> Path:
+    return fast_path / "out"
 
 
 def test_an_export_has_all_rows_in_the_same_folders(store: Store, out: Path) -> None:
@@ -131,8 +131,8 @@ def test_an_export_in_another_form_takes_the_place_of_the_first(store: Store, ou
     assert not list(out.rglob("*.parquet"))
 
 
-def test_any_file_system_of_arrow_is_a_destination(store: Store, tmp_path: Path) -> None:
-    base = tmp_path / "bucket"
+def test_any_file_system_of_arrow_is_a_destination(store: Store, fast_path: Path) -> None:
+    base = fast_path / "bucket"
     base.mkdir()
     inside = pafs.SubTreeFileSystem(str(base), pafs.LocalFileSystem())
     export(store, Destination("calls/night"), inside)
@@ -150,9 +150,9 @@ def test_an_address_of_a_file_is_a_destination(store: Store, out: Path) -> None:
 # What the store remembers, and what is refused
 
 
-def test_the_store_remembers_where_it_was_exported_to(store: Store, tmp_path: Path) -> None:
-    first = Destination(str(tmp_path / "one"), ("calls",), dt.date(2024, 1, 1), "csv")
-    second = Destination(str(tmp_path / "two"))
+def test_the_store_remembers_where_it_was_exported_to(store: Store, fast_path: Path) -> None:
+    first = Destination(str(fast_path / "one"), ("calls",), dt.date(2024, 1, 1), "csv")
+    second = Destination(str(fast_path / "two"))
     for destination in (first, second, second):
         export(store, destination)
     assert list(registered(store.root)) == [first, second]
@@ -181,10 +181,10 @@ def test_a_table_that_is_not_there_is_told(store: Store, out: Path) -> None:
         export(store, Destination(str(out), ("wrods",)))
 
 
-def test_a_destination_that_cannot_be_written_is_one_sentence(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+def test_a_destination_that_cannot_be_written_is_one_sentence(store: Store, fast_path: Path) -> None:
+    (fast_path / "file").write_text("")
     with pytest.raises(DestinationError, match=r"cannot be written: .* and export again\."):
-        export(store, Destination(str(tmp_path / "file" / "out")))
+        export(store, Destination(str(fast_path / "file" / "out")))
     assert temporary_files(store) == []
 
 

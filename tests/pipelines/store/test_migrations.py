@@ -24,8 +24,8 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return store_of_version_1(tmp_path / "store")
+def root(fast_path: Path) -> Path:
+    return store_of_version_1(fast_path / "store")
 
 
 def test_a_store_of_an_earlier_version_is_refused_with_the_command_that_brings_it_up(root: Path) -> None:
@@ -96,17 +96,17 @@ def test_a_migrated_call_is_one_of_the_settings_that_made_it(root: Path) -> None
     assert examine(store).findings == ()
 
 
-def test_a_store_of_the_present_version_is_left_alone(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+def test_a_store_of_the_present_version_is_left_alone(fast_path: Path) -> None:
+    store = Store(fast_path / "store")
     store.write_call(made_call("a"))
     before = {path: path.stat().st_mtime_ns for path in store.root.rglob("*.parquet")}
     assert migrate(store.root) == Migrated(SCHEMA_VERSION, SCHEMA_VERSION, 0)
     assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*.parquet")} == before
 
 
-def test_merged_files_that_lack_a_column_get_it(tmp_path: Path) -> None:
+def test_merged_files_that_lack_a_column_get_it(fast_path: Path) -> None:
     """A later version adds a column: here one is taken away, of merged files and of others."""
-    store = Store(tmp_path / "store")
+    store = Store(fast_path / "store")
     for name in "abc":
         store.write_call(made_call(name, turns=4))
     compact(store)
@@ -125,9 +125,9 @@ def test_merged_files_that_lack_a_column_get_it(tmp_path: Path) -> None:
     assert not [each for each in examine(Store(store.root)).findings if each.kind != "invariant"]
 
 
-def test_there_must_be_a_store_that_is_not_newer(root: Path, tmp_path: Path) -> None:
+def test_there_must_be_a_store_that_is_not_newer(root: Path, fast_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no store at"):
-        migrate(tmp_path / "nowhere")
+        migrate(fast_path / "nowhere")
     (root / "callfolio-store.json").write_text(json.dumps({"schema_version": SCHEMA_VERSION + 1}))
     with pytest.raises(UsageError, match="Update Callfolio"):
         migrate(root)
