@@ -1,6 +1,7 @@
 """The commands that keep a store in order: thin layers over `pipelines.store`."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _FOUND = 1
+_CALL_ID = re.compile(r"[0-9a-f]{32}")
 _Path = click.Path(path_type=Path)
 
 _store = click.option(
@@ -168,7 +170,7 @@ def erase(
     elif older_than is not None:
         doomed = erasure.doomed_before(opened, datetime.now(UTC) - erasure.age(older_than))
     else:
-        doomed = erasure.doomed_calls(opened, [one_call(opened, call) for call in calls])
+        doomed = erasure.doomed_calls(opened, [_meant(opened, call) for call in calls])
     if dry_run or not (doomed.call_ids or doomed.failure_keys):
         click.echo(json.dumps(asdict(doomed), ensure_ascii=False) if form == "json" else _announced(doomed))
         return 0
@@ -192,6 +194,11 @@ def erase(
     return _FOUND if sentences else 0
 
 
+def _meant(store: "Store", reference: str) -> str:
+    """The id of a call. A whole id is one also where the store has no such call: it then stays away."""
+    return reference if _CALL_ID.fullmatch(reference) else one_call(store, reference)
+
+
 def _erased_id(reference: str) -> str:
     """The id of a call, given as such or by its recording."""
     from pipelines.recording import identify
@@ -205,7 +212,8 @@ def _erased_id(reference: str) -> str:
 
 def _announced(doomed: "Doomed") -> str:
     head = f"{len(doomed.call_ids)} calls and {len(doomed.failure_keys)} failures:"
-    return _listed(head, doomed.sources) if doomed.sources else "There is nothing to erase."
+    anything = doomed.call_ids or doomed.failure_keys
+    return _listed(head, doomed.sources) if anything else "There is nothing to erase."
 
 
 def _listed(head: str, sources: Sequence[str]) -> str:

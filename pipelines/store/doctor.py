@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.invariants import InvariantBroken, check_call, check_rows
 from pipelines.store import disk
+from pipelines.store.beside import ledger_of
 from pipelines.store.days import JUDGED, PARTS
 from pipelines.store.erasure import is_erasing
 from pipelines.store.parquet import is_merged, keys_of, split
@@ -28,6 +29,7 @@ _DAMAGED: Final = (
     "Delete this file, run `callfolio compact`, and process the recordings of the day again: callfolio run"
 )
 AGAIN: Final = "Process its recording again: callfolio run --force RECORDING"
+_RECONCILED: Final = "The next `callfolio run` puts it right."
 _SWEEP: Final = "The next `callfolio run` or `callfolio compact` removes it."
 
 
@@ -282,9 +284,23 @@ def _leftovers(store: Store) -> Iterator[Finding]:
             )
 
 
-def _against_ledger(store: Store, calls: set[str]) -> Iterator[Finding]:
+def _against_ledger(store: Store, calls: Collection[str]) -> Iterator[Finding]:
     """What the ledger of the store says otherwise than its tables."""
-    yield from ()
+    ledger = ledger_of(store.root)
+    if ledger is None:
+        return
+    failed = {row["call_id"] for row in store.failures()}
+    for entry in ledger.entries():
+        where = f"ledger/{entry.call_id}"
+        if store.erased(entry.call_id):
+            advice = f"Erase it again: callfolio erase {entry.call_id}"
+            yield Finding("ledger_erased", where, "The call was erased and is in the ledger.", advice)
+        elif entry.state == "done" and entry.call_id not in calls:
+            yield Finding("ledger_done", where, "It is said to be done, and is not in calls.", _RECONCILED)
+        elif entry.state == "set_aside" and entry.call_id not in failed:
+            yield Finding("ledger_set_aside", where, "It is set aside, and not in failures.", _RECONCILED)
+        elif entry.state == "working" and ledger.is_orphaned(entry):
+            yield Finding("ledger_orphaned", where, "Who worked on it is dead.", _RECONCILED)
 
 
 def _sources(calls: Mapping[str, tuple[str, str, str]]) -> Iterator[Finding]:

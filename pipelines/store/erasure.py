@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from models.errors import UsageError
 from pipelines.store import disk
+from pipelines.store.beside import ledger_of
 from pipelines.store.parquet import source_key
 from pipelines.versions import versions
 
@@ -41,8 +42,8 @@ class Erasure:
 
 
 def doomed_calls(store: "Store", call_ids: Sequence[str]) -> Doomed:
-    """These calls, with the failures of them and of their sources. Raises StoreError."""
-    return _doomed(store, "call_id in (select unnest(?))", list(call_ids))
+    """These calls, there or not, with the failures of them and of their sources. Raises StoreError."""
+    return _doomed(store, "call_id in (select unnest(?))", list(call_ids), call_ids)
 
 
 def doomed_customer(store: "Store", customer_id: str) -> Doomed:
@@ -70,14 +71,14 @@ def age(text: str) -> dt.timedelta:
     return dt.timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
-def _doomed(store: "Store", condition: str, value: Any) -> Doomed:
+def _doomed(store: "Store", condition: str, value: Any, named: Sequence[str] = ()) -> Doomed:
     found = store.read(
         lambda views: views.execute(
             f"select call_id, source from calls where {condition} order by 1", [value]
         ).fetchall()
     )
     sources = {source for _, source in found}
-    ids = {call_id for call_id, _ in found}
+    ids = {*named, *(call_id for call_id, _ in found)}
     failed = [row for row in store.failures() if row["call_id"] in ids or row["source"] in sources]
     keys = {row["call_id"] or source_key(row["source"]) for row in failed}
     return Doomed(tuple(sorted(ids)), tuple(sorted(keys)), tuple(sorted(sources)))
@@ -180,4 +181,6 @@ def _clear_temporary(store: "Store", call_ids: set[str]) -> int:
 
 
 def _forget_in_ledger(root: Path, call_ids: Sequence[str]) -> None:
-    """Have the ledger of the store forget calls."""
+    ledger = ledger_of(root)
+    if ledger is not None:
+        ledger.forget(call_ids)

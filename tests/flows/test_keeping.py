@@ -130,6 +130,12 @@ def test_nothing_is_erased_where_nobody_can_be_asked(callfolio: Callfolio, store
     assert len(store.processed()) == 3
 
 
+def test_a_call_that_never_came_is_kept_away_by_its_id(callfolio: Callfolio, store: Store) -> None:
+    assert callfolio("erase", "ab" * 16, "--yes").status == 0
+    assert store.erased("ab" * 16)
+    assert callfolio("erase", "abab", "--yes").status == 2
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["a.wav", "--customer", "4711"], ["--customer", "4711", "--older-than", "1d"]]
 )

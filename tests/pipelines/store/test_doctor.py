@@ -1,6 +1,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from keeper import NAMES, fill
 from made_rows import DAY, made_call, made_failure, made_run
 
-from pipelines.store import Store, days, doctor
+from pipelines.store import Store, days, doctor, erasure
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
 from pipelines.store.erasure import doomed_calls, erase
@@ -209,3 +210,49 @@ def test_every_finding_says_what_to_do(store: Store) -> None:
         assert finding.where
         assert finding.what.endswith(".")
         assert finding.advice
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of a ledger, as far as a doctor asks for it."""
+
+    call_id: str
+    state: str
+
+
+@dataclass
+class MadeLedger:
+    """A ledger that says what a test has it say."""
+
+    said: list[Entry]
+
+    def entries(self) -> list[Entry]:
+        return self.said
+
+    def is_orphaned(self, entry: Entry) -> bool:
+        return entry.call_id == C
+
+    def forget(self, call_ids: list[str]) -> int:
+        self.said = [entry for entry in self.said if entry.call_id not in call_ids]
+        return 0
+
+
+def test_what_the_ledger_says_otherwise_than_the_tables_is_found(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = MadeLedger([Entry(A, "done"), Entry(B, "working"), Entry("ab" * 16, "set_aside")])
+    monkeypatch.setattr(doctor, "ledger_of", lambda _: ledger)
+    assert kinds(store) == set()
+    ledger.said = [Entry("00" * 16, "done"), Entry("11" * 16, "set_aside"), Entry(C, "working")]
+    assert kinds(store) == {"ledger_done", "ledger_set_aside", "ledger_orphaned"}
+
+
+def test_an_erased_call_is_forgotten_by_the_ledger(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = MadeLedger([Entry(A, "done"), Entry(B, "done")])
+    for module in (doctor, erasure):
+        monkeypatch.setattr(module, "ledger_of", lambda _: ledger)
+    erase(store, doomed_calls(store, [B]), "")
+    assert ledger.said == [Entry(A, "done")]
+    assert kinds(store) == set()
+    ledger.said.append(Entry(B, "done"))
+    assert kinds(store) == {"ledger_erased"}
