@@ -15,6 +15,7 @@ from flows.scoring import one_call
 from models.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipelines.store import Store
     from pipelines.store.doctor import Examined
     from pipelines.store.erasure import Doomed
 

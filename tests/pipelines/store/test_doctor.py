@@ -230,7 +230,7 @@ class MadeLedger:
         return self.said
 
     def is_orphaned(self, entry: Entry) -> bool:
-        return entry.call_id == C
+        return bool(entry.call_id == C)
 
     def forget(self, call_ids: list[str]) -> int:
         self.said = [entry for entry in self.said if entry.call_id not in call_ids]
