@@ -134,8 +134,7 @@ def _change(table: str, day: str, small: dict[Path, tuple[int, int]], folder: Pa
     own = [path for path in small if not is_merged(path)]
     many = [path for path in small if is_merged(path)]
     files = merged(table, own, many, folder / day / table)
-    before = sum(rows_in(path) for path in small)
-    if sum(file.rows for file in files) != before:
+    if sum(rows_in(file.path) for file in files) != sum(file.rows for file in files):
         raise StoreError(f"The files of {table} of {day} were not merged: rows would have been lost.")
     return Change(
         table,

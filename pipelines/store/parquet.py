@@ -212,7 +212,7 @@ class _Merging:
             # Embeddings have no value twice: a dictionary makes their file a third larger.
             columns = [field.name for field in schema if field.name != "embedding"]
             self._writer = _writer(self._file, self._name, columns if self._name == "sentences" else True)
-        table = pa.concat_tables(each.cast(schema) for each in self._waiting).combine_chunks()
+        table = pa.concat_tables(self._waiting).cast(schema).combine_chunks()
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._waiting, self._bytes = [], 0
 
