@@ -162,7 +162,7 @@ class _Place:
         except (OSError, pa.ArrowException) as error:
             why = str(error).strip().rstrip(".")
             raise DestinationError(
-                f"{self.uri} cannot be written: {why}. Make it so and export again."
+                f"{self.uri} cannot be written: {why}. Make it writable and export again."
             ) from error
 
     def read(self, name: str) -> bytes | None:
