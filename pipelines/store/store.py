@@ -109,9 +109,9 @@ class Store:
         Raises UsageError when there is no store and none is to be made, or when a newer version of
         Callfolio wrote it; StoreError when the folder cannot be used.
         """
-        self.root = root
         with storing(root):
             self.root = root.resolve()
+        with storing(self.root):
             self.locks, self.days, self.tombstones = Locks(self.root), Days(self.root), Tombstones(self.root)
             marker = self.root / MARKER
             if not marker.exists():
