@@ -28,6 +28,7 @@ import click  # noqa: E402 - the switches come before everything else
 from flows.analysing import analyse  # noqa: E402
 from flows.benchmarking import benchmark  # noqa: E402
 from flows.evaluating import evaluate  # noqa: E402
+from flows.keeping import register as register_keeping  # noqa: E402
 from flows.options import replacements_of  # noqa: E402
 from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
@@ -355,6 +356,7 @@ main.add_command(score)
 main.add_command(analyse)
 main.add_command(scorecards)
 main.add_command(benchmark)
+register_keeping(main)
 
 
 @main.group()

@@ -218,6 +218,19 @@ class TookTooLong(RecordingFailure):
         )
 
 
+class Erased(RecordingFailure):
+    """The call was erased from the store and must not come back."""
+
+    reason = "erased"
+
+    def __init__(self, source: str) -> None:
+        """`source` names the recording."""
+        super().__init__(
+            f"{source} was erased from the store and is not put into it again. Remove the recording too, or "
+            "allow it again: callfolio erase --lift"
+        )
+
+
 _MEMORY_PHRASES = ("out of memory", "cannot allocate memory", "unable to allocate", "bad_alloc")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 PARTITION: Final = "call_date"
 QUARTERS: Final = 4
 """Parts of equal time into which a call is cut for `sentiment_by_quarter`."""

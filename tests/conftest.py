@@ -18,6 +18,7 @@ from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 import pytest  # noqa: E402
+from fast_folder import fast_folder  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from sample_calls import ROOT, SAMPLE_CALLS, Processed  # noqa: E402
 
@@ -75,6 +76,13 @@ def processed(loaded: "LoadedModels") -> Callable[[str], Processed]:
         return Processed(call, transcripts=handed[0], diarization=handed[1])
 
     return process
+
+
+@pytest.fixture
+def fast_path() -> Iterator[Path]:
+    """Like `tmp_path`, in memory where there is one."""
+    with fast_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,326 @@
+"""Whether all is right with a store: every file, every call by itself, and all of them together."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.invariants import InvariantBroken, check_call, check_rows
+from pipelines.store import disk
+from pipelines.store.beside import ledger_of
+from pipelines.store.days import JUDGED, PARTS
+from pipelines.store.erasure import is_erasing
+from pipelines.store.parquet import is_merged, keys_of, split
+from pipelines.store.store import Store
+from pipelines.tables import PARTITION, TABLES, CallRows, Row
+
+_SECOND_LOOK_S: Final = 0.3
+_OF_CALLS: Final = ("calls", *PARTS)
+
+_COMPACT: Final = "Run `callfolio compact`, which removes them."
+_DAMAGED: Final = (
+    "Delete this file, run `callfolio compact`, and process the recordings of the day again: callfolio run"
+)
+AGAIN: Final = "Process its recording again: callfolio run --force RECORDING"
+_RECONCILED: Final = "The next `callfolio run` puts it right."
+_SWEEP: Final = "The next `callfolio run` or `callfolio compact` removes it."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not right: a short name for what, where it is, what is wrong, and what to do."""
+
+    kind: str
+    where: str
+    what: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was looked at, and all that is wrong with it."""
+
+    calls: int
+    files: int
+    rows: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+
+def examine(store: Store, sources: bool = False, tell: Callable[[str], None] | None = None) -> Examined:
+    """Check every invariant of a store, and of `sources` too whether they are there and unchanged.
+
+    A day that seems wrong is looked at twice: calls may have been written to it. `tell` hears each day.
+    Raises StoreError.
+    """
+    findings: list[Finding] = []
+    rows: Counter[str] = Counter()
+    of_calls: dict[str, tuple[str, str, str]] = {}
+    files = 0
+    with disk.storing(store.root):
+        store.settle()
+        for day in sorted({folder.name for name in TABLES for folder in store.days.folders(name)}):
+            if tell:
+                tell(day.removeprefix(f"{PARTITION}="))
+            seen = _Day(store, day)
+            if seen.findings:
+                time.sleep(_SECOND_LOOK_S)
+                seen = _Day(store, day)
+            for call_id, (source, sha256) in seen.calls.items():
+                if call_id in of_calls:
+                    findings.append(
+                        Finding(
+                            "call_twice",
+                            f"calls/{day}",
+                            f"The call {call_id} ({source}) is also in {of_calls[call_id][0]}.",
+                            AGAIN,
+                        )
+                    )
+                of_calls[call_id] = day, source, sha256
+            findings += seen.findings
+            rows.update(seen.rows)
+            files += seen.files
+        findings += [*_failures(store, of_calls), *_runs(store), *_leftovers(store)]
+        findings += _against_ledger(store, set(of_calls))
+        if sources:
+            findings += _sources(of_calls)
+    return Examined(len(of_calls), files, dict(rows), tuple(findings))
+
+
+class _Day:
+    """A day of all tables."""
+
+    def __init__(self, store: Store, day: str) -> None:
+        self.store, self.day = store, day
+        self.findings: list[Finding] = []
+        self.calls: dict[str, tuple[str, str]] = {}
+        self.rows: Counter[str] = Counter()
+        self.files = 0
+        try:
+            self.date: date | None = date.fromisoformat(day.removeprefix(f"{PARTITION}="))
+        except ValueError:
+            self.date = None
+            self._find("folder", day, "Its name is no date.", "Move it out of the store.")
+            return
+        tables = {name: self._table(name) for name in TABLES}
+        self._check_calls({name: tables[name] for name in _OF_CALLS})
+        for name in ("failures", "runs"):
+            self._check_rows(name, tables[name])
+
+    def _find(self, kind: str, where: str, what: str, advice: str) -> None:
+        self.findings.append(Finding(kind, where, what, advice))
+
+    def _table(self, name: str) -> dict[str, pa.Table]:
+        """The rows of the day by key; what is wrong with its files is noted."""
+        found: dict[str, pa.Table] = {}
+        folder = self.store.days.tables / name / self.day
+        for path in sorted(folder.iterdir()) if folder.exists() else ():
+            where = f"{name}/{self.day}/{path.name}"
+            if path.suffix != ".parquet" or not path.is_file():
+                self._find("foreign_file", where, "It is no file of the store.", "Move it out of the store.")
+                continue
+            self.files += 1
+            try:
+                with pq.ParquetFile(path) as file:
+                    if problem := _schema_problem(file.schema_arrow, TABLES[name].schema):
+                        self._find("schema", where, problem, _DAMAGED)
+                        continue
+                    table = file.read(use_threads=False)
+            except FileNotFoundError:
+                self._find(
+                    "gone", where, "It went while it was looked at.", "Look again when nothing is written."
+                )
+                continue
+            except (pa.ArrowInvalid, OSError) as error:
+                self._find("unreadable", where, f"It cannot be read: {error}.", _DAMAGED)
+                continue
+            self.rows[name] += table.num_rows
+            keys = keys_of(name, table)
+            if is_merged(path):
+                with path.open("rb") as content:
+                    digest = hashlib.file_digest(content, "sha256").hexdigest()
+                if path.stem.partition("~")[2] != digest[:16]:
+                    self._find(
+                        "content", where, "Its content is not the one that it was written with.", _DAMAGED
+                    )
+                if list(keys) != sorted(keys):
+                    self._find("order", where, "Its rows are not in order of their calls.", _DAMAGED)
+            elif set(keys) - {path.stem}:
+                self._find("key", where, "It has rows of other calls than its name says.", _DAMAGED)
+            if not is_merged(path) and not table.num_rows:
+                found.setdefault(path.stem, table)
+            for key, of_key in split(name, table):
+                if key in found and found[key].num_rows:
+                    self._find(
+                        "rows_twice", where, f"Rows of {key} are in another file of the day too.", AGAIN
+                    )
+                found[key] = of_key
+        return found
+
+    def _check_calls(self, tables: Mapping[str, Mapping[str, pa.Table]]) -> None:
+        for name in PARTS:
+            for key in sorted(tables[name].keys() - tables["calls"].keys()):
+                where = f"{name}/{self.day}"
+                self._find("orphan", where, f"Its rows of {key} have no row in calls.", _COMPACT)
+        for key, table in tables["calls"].items():
+            rows = table.to_pylist(maps_as_pydicts="strict")
+            self.calls[key] = (rows[0]["source"], rows[0]["source_sha256"]) if rows else ("", "")
+            where = f"calls/{self.day}/{key}"
+            if len(rows) != 1:
+                self._find("call_twice", where, f"The call has {len(rows)} rows in calls.", AGAIN)
+                continue
+            if lacking := [name for name in PARTS if name not in JUDGED and self._lacks(name, key, tables)]:
+                self._find("parts", where, f"The call has no file in {', '.join(lacking)}.", AGAIN)
+                continue
+            parts = {
+                name: tables[name][key].to_pylist(maps_as_pydicts="strict") if key in tables[name] else ()
+                for name in PARTS
+            }
+            try:
+                check_call(CallRows({**rows[0], PARTITION: self.date}, **parts))
+            except InvariantBroken as broken:
+                self._find("invariant", where, f"{broken.invariant}: {broken.detail}.", AGAIN)
+
+    def _lacks(self, name: str, key: str, tables: Mapping[str, Mapping[str, pa.Table]]) -> bool:
+        """Whether a call has no rows in a table though it has a file of its own in `calls`."""
+        own = (self.store.days.tables / "calls" / self.day / f"{key}.parquet").exists()
+        return own and key not in tables[name]
+
+    def _check_rows(self, name: str, tables: Mapping[str, pa.Table]) -> None:
+        for key, table in tables.items():
+            for row in table.to_pylist(maps_as_pydicts="strict"):
+                where = f"{name}/{self.day}/{key}"
+                try:
+                    check_rows(TABLES[name], [row], key)
+                except InvariantBroken as broken:
+                    self._find(
+                        "invariant", where, f"{broken.invariant}: {broken.detail}.", "Delete its file."
+                    )
+                if name == "runs" and row["started_at"].astimezone(UTC).date() != self.date:
+                    self._find("date", where, "It is not in the folder of its date.", "Delete its file.")
+
+
+def _schema_problem(found: pa.Schema, declared: pa.Schema) -> str:
+    there, wanted = (
+        {field.name: (field.type, field.nullable) for field in schema} for schema in (found, declared)
+    )
+    if there == wanted and found.names == declared.names:
+        return ""
+    odd = sorted({name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name)})
+    return f"Its columns are not those of the table: {', '.join(odd) or 'their order'}."
+
+
+def _failures(store: Store, calls: Mapping[str, Any]) -> Iterator[Finding]:
+    seen: Counter[str] = Counter()
+    for row in store.failures():
+        seen[row["call_id"] or row["source"]] += 1
+        if row["call_id"] and not row["source_sha256"].startswith(row["call_id"]):
+            yield Finding(
+                "failure_identity",
+                f"failures/{row['source']}",
+                "Its call_id is not the beginning of its source_sha256.",
+                "Process the recording again.",
+            )
+        if row["call_id"] in calls and row["failed_at"] <= _processed_at(store, row["call_id"]):
+            yield Finding("failure_of_call", f"failures/{row['call_id']}", "It was processed since.", _SWEEP)
+    for key, count in seen.items():
+        if count > 1:
+            what = f"The recording has {count} rows."
+            yield Finding("failure_twice", f"failures/{key}", what, "Process the recording again.")
+
+
+def _processed_at(store: Store, call_id: str) -> Any:
+    return store.read_stored(call_id).row["processed_at"]
+
+
+def _runs(store: Store) -> Iterator[Finding]:
+    runs: Sequence[Row] = store.table("runs").to_pylist(maps_as_pydicts="strict")
+    for run_id, count in Counter(row["run_id"] for row in runs).items():
+        if count > 1:
+            what = f"The run has {count} rows."
+            yield Finding("run_twice", f"runs/{run_id}", what, "Delete the file of the older one.")
+    for row in runs:
+        if row["status"] != "running" and row["finished_at"] is None:
+            what = f"It is {row['status']} and has no end."
+            yield Finding(
+                "run_end", f"runs/{row['run_id']}", what, "Delete its file: it is a report, no more."
+            )
+        done = row["processed"] + row["skipped"] + row["set_aside"]
+        if row["status"] == "finished" and done > row["sources"]:
+            what = f"It had {row['sources']} recordings and accounts for {done}."
+            yield Finding("run_counts", f"runs/{row['run_id']}", what, "Please report it.")
+
+
+def _leftovers(store: Store) -> Iterator[Finding]:
+    folder = store.root / "tmp"
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if disk.is_stale(path):
+            yield Finding("leftover", f"tmp/{path.name}", "A killed process left it behind.", _SWEEP)
+    if is_erasing(store.root):
+        yield Finding("erasure", "erasing.json", "An erasure was begun and is not done.", _SWEEP)
+    try:
+        records = store.tombstones.records()
+    except (OSError, ValueError) as error:
+        what = f"A record of an erasure cannot be read: {error}."
+        yield Finding("erasure_record", "erasures", what, "Restore the folder from a copy of the store.")
+        return
+    for record in records:
+        if len(record["call_hashes"]) != record.get("calls", len(record["call_hashes"])):
+            what = "It does not have as many hashes as calls."
+            yield Finding("erasure_record", f"erasures/{record['record']}", what, "Restore it from a copy.")
+    for call_id in store.processed():
+        if store.tombstones.holds(call_id):
+            yield Finding(
+                "erased_call",
+                f"calls/{call_id}",
+                "The call was erased and is there.",
+                f"Erase it again: callfolio erase {call_id}",
+            )
+
+
+def _against_ledger(store: Store, calls: Collection[str]) -> Iterator[Finding]:
+    """What the ledger of the store says otherwise than its tables."""
+    ledger = ledger_of(store.root)
+    if ledger is None:
+        return
+    failed = {row["call_id"] for row in store.failures()}
+    for entry in ledger.entries():
+        where = f"ledger/{entry.call_id}"
+        if store.erased(entry.call_id):
+            advice = f"Erase it again: callfolio erase {entry.call_id}"
+            yield Finding("ledger_erased", where, "The call was erased and is in the ledger.", advice)
+        elif entry.state == "done" and entry.call_id not in calls:
+            yield Finding("ledger_done", where, "It is said to be done, and is not in calls.", _RECONCILED)
+        elif entry.state == "set_aside" and entry.call_id not in failed:
+            yield Finding("ledger_set_aside", where, "It is set aside, and not in failures.", _RECONCILED)
+        elif entry.state == "working" and ledger.is_orphaned(entry):
+            yield Finding("ledger_orphaned", where, "Who worked on it is dead.", _RECONCILED)
+
+
+def _sources(calls: Mapping[str, tuple[str, str, str]]) -> Iterator[Finding]:
+    for call_id, (_, source, sha256) in calls.items():
+        path = Path(source)
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            yield Finding(
+                "source_gone",
+                source,
+                f"The recording of {call_id} cannot be read: {error.strerror}.",
+                "Nothing, if it was moved or deleted on purpose; it can then not be processed again.",
+            )
+            continue
+        if digest != sha256:
+            yield Finding(
+                "source_changed",
+                source,
+                f"It is not the recording that {call_id} was made from.",
+                "Process it, if it is another call: callfolio run RECORDING",
+            )

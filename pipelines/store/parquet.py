@@ -1,0 +1,257 @@
+"""Tables as Parquet files: those of one call, and the merged ones of many."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.invariants import InvariantBroken
+from pipelines.store.disk import StoreError, sync_file
+from pipelines.tables import SCHEMA_VERSION, TABLES, Row
+
+FILE_ROWS: Final = 1_000_000
+"""A merged file has no more rows than this, unless one call has."""
+FILE_BYTES: Final = 128 << 20
+"""Nor does it grow any more when it is as large as this."""
+GROUP_BYTES: Final = 4 << 20
+"""A row group is closed when it is as large as this in memory: one call is found by reading one or two of
+them, and a reader of many still has thousands of rows at a time."""
+
+_FEW_ROWS: Final = 20
+_MERGED: Final = "merged~"
+_UNFINISHED: Final = "unfinished"
+
+
+def key_column(name: str) -> str:
+    """The column that tells what a row of this table is of, where one column does."""
+    return "run_id" if name == "runs" else "call_id"
+
+
+def keys_of(name: str, table: pa.Table) -> Sequence[str]:
+    """The key of each row: the call, the run, or, of a failure whose call is not known, its source."""
+    keys = [str(key) for key in table.column(key_column(name)).to_pylist()]
+    if name != "failures":
+        return keys
+    sources = table.column("source").to_pylist()
+    return [key or source_key(str(source)) for key, source in zip(keys, sources, strict=True)]
+
+
+def source_key(source: str) -> str:
+    """The key of a recording that is known by where it lies."""
+    return f"source-{hashlib.sha256(source.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+
+
+def is_merged(path: Path) -> bool:
+    """Whether a file is one of many calls. No key has a tilde."""
+    return path.name.startswith(_MERGED)
+
+
+def parquet_bytes(name: str, rows: Sequence[Row], source: str) -> memoryview:
+    """The bytes of a file of this table. They are made in memory, so that all writing is done by `stage`.
+
+    Raises InvariantBroken where a value is not of its column's type.
+    """
+    try:
+        table = pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name].schema)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise InvariantBroken(source, "types", f"{name}: {error}") from error
+    return table_bytes(name, table)
+
+
+def table_bytes(name: str, table: pa.Table) -> memoryview:
+    """The bytes of a file with the rows of one call."""
+    sink = pa.BufferOutputStream()
+    with _writer(sink, name, table.num_rows > _FEW_ROWS and name != "sentences") as writer:
+        writer.write_table(table.cast(TABLES[name].schema))
+    return memoryview(sink.getvalue())
+
+
+def _writer(sink: Any, name: str, dictionary: bool | list[str]) -> pq.ParquetWriter:
+    writer = pq.ParquetWriter(
+        sink,
+        TABLES[name].schema,
+        compression="zstd",
+        # Descriptions, dictionaries and the Arrow schema would make up most of a file as small as that of
+        # one call, and most of the time to open it.
+        store_schema=False,
+        use_dictionary=dictionary,  # type: ignore[arg-type]  # a list of columns is meant to be given
+    )
+    writer.add_key_value_metadata({"schema_version": str(SCHEMA_VERSION)})
+    return writer
+
+
+def read_rows(path: Path) -> Sequence[dict[str, Any]]:
+    """The rows of a file, without `call_date`. Raises FileNotFoundError and StoreError."""
+    return tuple(read_table(path).to_pylist(maps_as_pydicts="strict"))
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A file as a table, without `call_date`. Raises FileNotFoundError and StoreError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=None if columns is None else list(columns), use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise StoreError(f"{path} is damaged. Delete it and process the recording again.") from error
+
+
+def read_key(name: str, path: Path, key: str) -> pa.Table:
+    """The rows of one key in a merged file, read from the row groups that may hold it."""
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata = file.metadata
+            groups = []
+            if name == "failures":
+                groups = list(range(metadata.num_row_groups))
+            else:
+                for group in range(metadata.num_row_groups):
+                    statistics = metadata.row_group(group).column(0).statistics
+                    if statistics is None or str(statistics.min) <= key <= str(statistics.max):
+                        groups.append(group)
+            table = file.read_row_groups(groups, use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise StoreError(f"{path} is damaged. Delete it and process the recordings again.") from error
+    return table.filter(pa.array([each == key for each in keys_of(name, table)], pa.bool_()))
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """The columns of a file. Raises FileNotFoundError and StoreError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow
+    except pa.ArrowInvalid as error:
+        raise StoreError(f"{path} is damaged. Delete it and process its recordings again.") from error
+
+
+def rows_in(path: Path) -> int:
+    """How many rows a file has. Raises FileNotFoundError and StoreError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            rows: int = file.metadata.num_rows
+            return rows
+    except pa.ArrowInvalid as error:
+        raise StoreError(f"{path} is damaged. Delete it and process its recordings again.") from error
+
+
+def is_large(path: Path) -> bool:
+    """Whether a merged file is so large that merging it with others would mostly copy it."""
+    return path.stat().st_size > FILE_BYTES // 2 or rows_in(path) > FILE_ROWS // 2
+
+
+@dataclass(frozen=True)
+class MergedFile:
+    """A merged file that was written: where it lies for now, its name for ever, and its rows.
+
+    The name is made of the hash of the content, so that files of one name never differ.
+    """
+
+    path: Path
+    name: str
+    rows: int
+
+
+def merged(
+    name: str, own: Sequence[Path], many: Sequence[Path], folder: Path, keys: frozenset[str] | None = None
+) -> Sequence[MergedFile]:
+    """Write the rows of files, in order of key, into as few files of a good size as it takes.
+
+    `own` are files of one key each, `many` merged ones. The rows of a key keep their order and lie in one
+    file. Rows whose key is not in `keys` are left out, where it is given. No more is held in memory than
+    a row group of each file. Raises FileNotFoundError where a file went meanwhile, and StoreError.
+    """
+    singles = sorted((path.stem, path) for path in own)
+    streams = [((key, read_table(path)) for key, path in singles), *(_by_key(name, path) for path in many)]
+    rows = merge(*streams, key=lambda each: each[0])
+    wanted = ((key, table) for key, table in rows if keys is None or key in keys)
+    return write_merged(name, (table for _, table in wanted), folder)
+
+
+def write_merged(name: str, tables: Iterable[pa.Table], folder: Path) -> Sequence[MergedFile]:
+    """Write tables of one key each, in order of key, into merged files in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files: list[MergedFile] = []
+    writing = _Merging(name, folder, files)
+    for table in tables:
+        writing.add(table)
+    writing.close()
+    return files
+
+
+class _Merging:
+    """The merged file that is being written."""
+
+    def __init__(self, name: str, folder: Path, files: list[MergedFile]) -> None:
+        self._name, self._folder, self._files = name, folder, files
+        self._waiting: list[pa.Table] = []
+        self._bytes = self._rows = 0
+        self._file: BinaryIO | None = None
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, table: pa.Table) -> None:
+        if self._rows and (self._rows + table.num_rows > FILE_ROWS or self._size() > FILE_BYTES):
+            self.close()
+        if table.num_rows:
+            self._waiting.append(table)
+            self._rows += table.num_rows
+            self._bytes += table.nbytes
+        if self._bytes >= GROUP_BYTES:
+            self._flush()
+
+    def _size(self) -> int:
+        return self._file.tell() if self._file else 0
+
+    def _flush(self) -> None:
+        schema = TABLES[self._name].schema
+        if self._writer is None:
+            self._file = (self._folder / _UNFINISHED).open("wb")
+            # Embeddings have no value twice: a dictionary makes their file a third larger.
+            columns = [field.name for field in schema if field.name != "embedding"]
+            self._writer = _writer(self._file, self._name, columns if self._name == "sentences" else True)
+        table = pa.concat_tables(self._waiting).cast(schema).combine_chunks()
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._waiting, self._bytes = [], 0
+
+    def close(self) -> None:
+        if self._waiting:
+            self._flush()
+        if self._writer is None or self._file is None:
+            return
+        self._writer.close()
+        self._file.close()
+        path = self._folder / _UNFINISHED
+        sync_file(path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        name = f"{_MERGED}{digest[:16]}.parquet"
+        self._files.append(MergedFile(path.rename(self._folder / name), name, self._rows))
+        self._writer, self._file, self._rows = None, None, 0
+
+
+def _by_key(name: str, path: Path) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of a merged file, key by key."""
+    with pq.ParquetFile(path) as file:
+        held: tuple[str, list[pa.Table]] = ("", [])
+        for group in range(file.metadata.num_row_groups):
+            for key, table in split(name, file.read_row_group(group, use_threads=False)):
+                # Of a call that a row group ends in, the rest is in the next.
+                if key != held[0]:
+                    if held[1]:
+                        yield held[0], pa.concat_tables(held[1])
+                    held = (key, [])
+                held[1].append(table)
+        if held[1]:
+            yield held[0], pa.concat_tables(held[1])
+
+
+def split(name: str, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of a table that is in order of key, key by key."""
+    start = 0
+    for key, of_key in groupby(keys_of(name, table)):
+        count = sum(1 for _ in of_key)
+        yield key, table.slice(start, count)
+        start += count
