@@ -28,7 +28,9 @@ import click  # noqa: E402 - the switches come before everything else
 from flows.analysing import analyse  # noqa: E402
 from flows.benchmarking import benchmark  # noqa: E402
 from flows.evaluating import evaluate  # noqa: E402
-from flows.options import replacements_of  # noqa: E402
+from flows.nightly import nightly_of  # noqa: E402
+from flows.options import Duration, replacements_of  # noqa: E402
+from flows.reporting import report  # noqa: E402
 from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
@@ -152,7 +154,20 @@ _format = click.option(
     metavar="ROLE=MODEL",
     help="Use another model for a role: a name of the catalogue, a folder, or a hub id.",
 )
-@click.option("--manifest", type=click.Path(path_type=Path), help="CSV or Parquet with a `source` column.")
+@click.option("--manifest", help="CSV or Parquet with a `source` column: a file, or an address.")
+@click.option(
+    "--settle",
+    type=Duration(),
+    default="0s",
+    show_default=True,
+    help="Leave files for a later run that were changed less than this ago, such as 60s.",
+)
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only what began on this date (UTC) or later."
+)
+@click.option(
+    "--until-date", type=click.DateTime(["%Y-%m-%d"]), help="Only what began on this date or earlier."
+)
 @click.option("--language", help="Language of all recordings, such as en; else it is detected.")
 @click.option("--speakers", default="auto", show_default=True, help="Speakers in each recording, or auto.")
 @click.option(
@@ -219,7 +234,10 @@ def run(
     store: Path,
     profile: str | None,
     replacements: tuple[str, ...],
-    manifest: Path | None,
+    manifest: str | None,
+    settle: float,
+    since: datetime | None,
+    until_date: datetime | None,
     language: str | None,
     speakers: str,
     kind: Any,
@@ -238,8 +256,9 @@ def run(
 ) -> int:
     """Process recordings into the store.
 
-    A SOURCE is a file, a folder (searched with all folders in it) or a quoted pattern. What the store
-    has already, from the same models and settings, is skipped.
+    A SOURCE is a file, a folder (searched with all folders in it), a quoted pattern, or an address such as
+    s3://bucket/calls/ or sftp://host/calls/*.wav. What the store has already, from the same models and
+    settings, is skipped.
 
     Exit status: 0 all well, 1 some recordings were set aside, 2 nothing could start.
     """
@@ -263,11 +282,12 @@ def run(
         from pipelines.analytics.examples import SHIPPED, examples_in
         from pipelines.scorecards.parsing import load
         from pipelines.settings import CallSettings, read_vocabulary
-        from pipelines.sources import find_sources
+        from pipelines.sources import Period, find_sources
 
         rulebook = load(scorecards, categories)
         catalogue = load_catalogue()
-        found = find_sources(sources, manifest)
+        period = Period(since.date() if since else None, until_date.date() if until_date else None)
+        found = find_sources(sources, manifest, period)
         settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary), silence)
         examples = examples or SHIPPED
         examples_in(examples)  # what is wrong with them stops the run before any call is touched
@@ -290,6 +310,7 @@ def run(
             None if until is None else until.time(),
             Limits(call_timeout, memory),
             retry_delay,
+            settle,
         )
         summary = process(plan, ProgressReport(), workforce)
     click.echo(summarise(summary, store), err=True)
@@ -355,6 +376,8 @@ main.add_command(score)
 main.add_command(analyse)
 main.add_command(scorecards)
 main.add_command(benchmark)
+main.add_command(nightly_of(run))
+main.add_command(report)
 
 
 @main.group()

@@ -57,6 +57,7 @@ class Plan:
     until: time_of_day | None = None
     limits: Limits = field(default_factory=Limits)
     back_off_s: float = BACK_OFF_S
+    settle_s: float = 0.0
 
 
 @dataclass(frozen=True)
