@@ -1,11 +1,14 @@
 """A night's report from what a store has of it, and as files in the store."""
 
+import json
 import os
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from models.errors import UsageError
-from pipelines.night.quality import NIGHTS, Night, night_of
+from pipelines.night.quality import FIGURES, Night
 from pipelines.night.rendering import as_json, as_markdown
 from pipelines.night.report import NightReport, night_report
 from pipelines.query import query
@@ -16,22 +19,21 @@ FOLDER: Final = "reports"
 LAST: Final = "last"
 
 _CALLS: Final = """
-select c.call_id, c.run_id, c.review_flags, c.speech_s, c.uncovered_speech_s, c.speaker_count, c.duration_s,
-  t.word_confidence
-from calls c left join (
-  select call_id, sum(word_confidence * word_count) / nullif(sum(word_count), 0) as word_confidence
-  from turns group by call_id
-) t using (call_id)
-where c.run_id in (
-  select run_id from runs where started_at <= '{started_at}' order by started_at desc limit {runs}
-)
+select call_id, call_date, review_flags, speech_s, uncovered_speech_s, speaker_count, duration_s
+from calls where run_id = '{run_id}'
 """
-_RUNS_A_NIGHT: Final = 8
-"""Runs among which a night is looked for: many have too few calls to be one."""
+# By date, so that only the files of these days are opened.
+_CONFIDENCES: Final = """
+select call_id, sum(word_confidence * word_count) / nullif(sum(word_count), 0) as word_confidence
+from turns where call_date in ({dates}) group by call_id
+"""
 
 
 def read_report(store: Store, run_id: str = LAST) -> NightReport:
-    """The report of a run, or of the last one. Raises UsageError where there is no such run, StoreError."""
+    """The report of a run, or of the last one, beside the nights whose reports are filed.
+
+    Raises UsageError where there is no such run, StoreError.
+    """
     runs = store.table("runs").to_pylist(maps_as_pydicts="strict")
     chosen = [run for run in runs if run_id in (LAST, run["run_id"])]
     if not chosen:
@@ -40,18 +42,8 @@ def read_report(store: Store, run_id: str = LAST) -> NightReport:
             "`callfolio query 'select run_id from runs'` lists them."
         )
     run = chosen[-1]
-    limit = 1 + NIGHTS * _RUNS_A_NIGHT
-    asked = _CALLS.format(started_at=run["started_at"].isoformat(), runs=limit)
-    of_run: dict[str, list[Row]] = {}
-    for call in query(store, asked).to_pylist(maps_as_pydicts="strict"):
-        of_run.setdefault(call["run_id"], []).append(call)
-    before: list[Night] = [
-        night_of(each["run_id"], each["started_at"], of_run.get(each["run_id"], []))
-        for each in runs
-        if each["started_at"] < run["started_at"]
-    ]
     failures = [row for row in store.failures() if row["run_id"] == run["run_id"]]
-    return night_report(run, of_run.get(run["run_id"], []), failures, before)
+    return night_report(run, _calls(store, run["run_id"]), failures, nights_filed(store.root))
 
 
 def file_report(report: NightReport, root: Path) -> Path:
@@ -65,3 +57,26 @@ def file_report(report: NightReport, root: Path) -> Path:
         written.write_text(text, encoding="utf-8")
         written.replace(path)
     return folder / f"{report.run_id}.md"
+
+
+def nights_filed(root: Path) -> Sequence[Night]:
+    """The nights whose reports lie in the store at `root`; a report that cannot be read is none."""
+    nights = []
+    for path in sorted((root / FOLDER).glob("*.json")):
+        try:
+            night = json.loads(path.read_text(encoding="utf-8"))["night"]
+            figures = {figure.name: float(night["figures"][figure.name]) for figure in FIGURES}
+            started_at = datetime.fromisoformat(night["started_at"])
+            nights.append(Night(night["run_id"], started_at, int(night["calls"]), figures))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # damaged, of a run without a call, or of an older version
+    return nights
+
+
+def _calls(store: Store, run_id: str) -> Sequence[Row]:
+    """The rows of `calls` of a run as far as the report reads them, with `word_confidence`."""
+    calls = query(store, _CALLS.format(run_id=run_id)).to_pylist()
+    dates = ", ".join(f"date '{date}'" for date in {call["call_date"] for call in calls})
+    confidences = query(store, _CONFIDENCES.format(dates=dates)).to_pylist() if calls else []
+    of_call = {row["call_id"]: row["word_confidence"] for row in confidences}
+    return [{**call, "word_confidence": of_call.get(call["call_id"])} for call in calls]

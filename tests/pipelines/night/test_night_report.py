@@ -1,6 +1,7 @@
 """What a night's report says, of made rows with exact truth."""
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from made_rows import DAY, made_call, made_failure, made_run
 
 from models.errors import UsageError
 from pipelines.night.quality import Night
-from pipelines.night.reading import file_report, read_report
+from pipelines.night.reading import file_report, nights_filed, read_report
 from pipelines.night.rendering import as_json, as_markdown
 from pipelines.night.report import WORST, night_report
 from pipelines.store import Store
@@ -139,10 +140,10 @@ def of_run(rows: CallRows, run_id: str) -> CallRows:
     )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """Five nights of ten calls, the first one's flags apart; the third night has a failure."""
-    store = Store(tmp_path / "night")
+@pytest.fixture(scope="module")
+def five_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five nights of ten calls, with their reports; the third night has a failure."""
+    store = Store(tmp_path_factory.mktemp("five") / "nights")
     for night in range(5):
         run_id = f"night-{night}"
         store.write_run(
@@ -151,9 +152,17 @@ def store(tmp_path: Path) -> Store:
             )
         )
         for number in range(10):
-            store.write_call(of_run(made_call(f"{night}-{number}"), run_id))
+            store.write_call(of_run(made_call(f"{night}-{number}", day=number % 3), run_id))
     store.write_failure(made_failure(run_id="night-2"))
-    return store
+    for night in range(5):
+        file_report(read_report(store, f"night-{night}"), store.root)
+    return store.root
+
+
+@pytest.fixture
+def store(five_nights: Path, tmp_path: Path) -> Store:
+    shutil.copytree(five_nights, tmp_path / "nights")
+    return Store(tmp_path / "nights")
 
 
 def test_a_report_is_read_from_the_rows_of_its_run_and_the_nights_before(store: Store) -> None:
@@ -185,5 +194,18 @@ def test_a_report_is_filed_in_the_store_in_both_forms(store: Store) -> None:
     file_report(report, store.root)
     assert page == store.root / "reports" / "night-4.md"
     assert page.read_text() == as_markdown(report)
-    assert sorted(path.name for path in page.parent.iterdir()) == ["night-4.json", "night-4.md"]
+    assert len(list(page.parent.iterdir())) == 10
     assert json.loads(page.with_suffix(".json").read_text())["run_id"] == "night-4"
+
+
+def test_a_damaged_report_is_no_night_and_no_obstacle(store: Store) -> None:
+    (store.root / "reports" / "night-1.json").write_text("{")
+    (store.root / "reports" / "night-2.json").write_text('{"night": {"figures": {}}}')
+    assert [night.run_id for night in nights_filed(store.root)] == ["night-0", "night-3", "night-4"]
+    assert read_report(store).drifts == ()  # two nights before it are left, which are too few
+
+
+def test_a_night_without_a_report_is_compared_with_nothing(store: Store) -> None:
+    for path in (store.root / "reports").iterdir():
+        path.unlink()
+    assert read_report(store).drifts == ()
