@@ -66,7 +66,8 @@ def retention(store: str, older_than: str, options: Options | None = None) -> St
 
     `options` are those of `callfolio erase`.
     """
-    return _command("erase", store=store, options={"older-than": older_than, **(options or {})})
+    asked: Options = {"older-than": older_than, "reason": f"older than {older_than}", "yes": True}
+    return _command("erase", store=store, options={**asked, **(options or {})})
 
 
 def arguments_of(options: Mapping[str, Any]) -> Iterator[str]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+from collections.abc import Collection
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -38,6 +39,14 @@ class Seen:
                 with closing(sqlite3.connect(self._path)) as database, database:
                     database.execute("create table if not exists seen (file primary key, sha256)")
                     database.execute("insert or replace into seen values (?, ?)", (key, sha256))
+
+    def forget(self, call_ids: Collection[str]) -> None:
+        """Remove what is known of files with the bytes of these calls. Raises sqlite3.Error."""
+        if self._path.exists():
+            with self._lock, closing(sqlite3.connect(self._path)) as database, database:
+                database.execute("pragma secure_delete = on")
+                for each in call_ids:
+                    database.execute("delete from seen where substr(sha256, 1, ?) = ?", (len(each), each))
 
 
 def _key(file: RemoteFile) -> str | None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -52,11 +52,24 @@ def file_report(report: NightReport, root: Path) -> Path:
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     for suffix, text in ((".json", as_json(report)), (".md", as_markdown(report))):
-        path = folder / f"{report.run_id}{suffix}"
-        written = path.with_name(f".{path.name}~{os.getpid()}")
-        written.write_text(text, encoding="utf-8")
-        written.replace(path)
+        _replace(folder / f"{report.run_id}{suffix}", text)
     return folder / f"{report.run_id}.md"
+
+
+def forget_calls(root: Path, call_ids: Collection[str]) -> None:
+    """Take calls that were erased out of the reports in the store at `root`; their counts stay.
+
+    Raises OSError.
+    """
+    for path in sorted((root / FOLDER).glob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        if not any(call_id in page for call_id in call_ids):
+            continue
+        lines = [line for line in page.splitlines() if not any(call_id in line for call_id in call_ids)]
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        facts["worst"] = [call for call in facts["worst"] if call["call_id"] not in call_ids]
+        _replace(path.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
+        _replace(path, "\n".join(lines) + "\n")
 
 
 def nights_filed(root: Path) -> Sequence[Night]:
@@ -71,6 +84,12 @@ def nights_filed(root: Path) -> Sequence[Night]:
         except (OSError, ValueError, TypeError, KeyError):
             continue  # damaged, of a run without a call, or of an older version
     return nights
+
+
+def _replace(path: Path, text: str) -> None:
+    written = path.with_name(f".{path.name}~{os.getpid()}")
+    written.write_text(text, encoding="utf-8")
+    written.replace(path)
 
 
 def _calls(store: Store, run_id: str) -> Sequence[Row]:

@@ -52,6 +52,14 @@ def test_neither_addresses_nor_credentials_are_kept(tmp_path: Path) -> None:
     assert not {word for word in (b"bob", b"host", b"secret") if word in kept.read_bytes()}
 
 
+def test_an_erased_call_is_forgotten_and_no_other(tmp_path: Path) -> None:
+    seen, other = Seen(tmp_path), replace(FILE, address="x")
+    seen.put(FILE, "ab" * 32)
+    seen.put(other, "cd" * 32)
+    seen.forget(["ab" * 16])
+    assert (seen.get(FILE), seen.get(other)) == (None, "cd" * 32)
+
+
 def test_a_damaged_memory_costs_a_fetch_and_nothing_else(tmp_path: Path) -> None:
     seen = Seen(tmp_path)
     seen.put(FILE, "ab" * 32)

@@ -11,7 +11,7 @@ from made_rows import DAY, made_call, made_failure, made_run
 
 from models.errors import UsageError
 from pipelines.night.quality import Night
-from pipelines.night.reading import file_report, nights_filed, read_report
+from pipelines.night.reading import file_report, forget_calls, nights_filed, read_report
 from pipelines.night.rendering import as_json, as_markdown
 from pipelines.night.report import WORST, night_report
 from pipelines.store import Store
@@ -209,3 +209,15 @@ def test_a_night_without_a_report_is_compared_with_nothing(store: Store) -> None
     for path in (store.root / "reports").iterdir():
         path.unlink()
     assert read_report(store).drifts == ()
+
+
+def test_a_call_that_is_erased_is_taken_out_of_the_reports(store: Store) -> None:
+    report = read_report(store, "night-3")
+    gone, kept = report.worst[0].call_id, report.worst[1].call_id
+    forget_calls(store.root, [gone])
+    for path in (store.root / "reports").iterdir():
+        assert gone not in path.read_text()
+    assert kept in (store.root / "reports" / "night-3.md").read_text()
+    facts = json.loads((store.root / "reports" / "night-3.json").read_text())
+    assert [call["call_id"] for call in facts["worst"]] == [call.call_id for call in report.worst[1:]]
+    assert len(nights_filed(store.root)) == 5
