@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import dask
-from distributed import Client, KilledWorker, LocalCluster, Worker as DaskWorker, WorkerPlugin, get_worker
+from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, get_worker
+from distributed import Worker as DaskWorker
 
 from flows.worker import Assignment, Begun, Outcome, StageBegun, Worker
 from flows.workers import OnStage, WorkerLost
@@ -46,7 +47,7 @@ class ClusterFails(CallfolioError):
     """The cluster cannot be reached, or its workers do not stay alive."""
 
 
-class Desk(WorkerPlugin):
+class Desk(WorkerPlugin):  # type: ignore[misc]  # it is typed in part, and wrongly
     """What a Dask worker keeps for a run: a worker with its models, loaded as soon as the run is known."""
 
     def __init__(self, assignment: Assignment) -> None:
@@ -54,7 +55,7 @@ class Desk(WorkerPlugin):
         self.name = f"callfolio-{assignment.run_id}"
         self._assignment = assignment
 
-    def setup(self, worker: DaskWorker) -> None:
+    def setup(self, worker: DaskWorker) -> None:  # noqa: ARG002 - Dask gives it
         """Begin to load the models, beside the loop in which the worker tells the scheduler that it lives."""
         self._one_at_a_time = threading.Lock()
         pool = ThreadPoolExecutor(1)

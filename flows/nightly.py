@@ -1,5 +1,6 @@
 """`callfolio nightly`: the run of every night, served on a schedule for as long as the command runs."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import click
 from click.core import ParameterSource
 from tzlocal import get_localzone_name
 
-from models.errors import UsageError
+from models.errors import CallfolioError, UsageError
 from pipelines.inbox import is_address
 
 NAME = "callfolio"
@@ -55,12 +56,12 @@ def _serve(run: click.Command) -> Callable[..., None]:
 
 def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
     from prefect.client.schemas.schedules import CronSchedule
-    from prefect.types.entrypoint import EntrypointType
     from prefect.schedules import Cron
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL
+    from prefect.types.entrypoint import EntrypointType
 
     from flows.deployments import nightly
-    from flows.scheduling import server
+    from flows.server import ServerFails, server
 
     try:
         CronSchedule(cron=cron, timezone=timezone)
@@ -69,17 +70,24 @@ def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
             f'--cron "{cron}" --timezone {timezone} is no schedule. Expected five fields such as '
             '"0 22 * * *", and a time zone such as Europe/Berlin.'
         ) from error
-    with server() as url, temporary_settings({PREFECT_API_URL: url}):
-        ui = url.removesuffix("/api")
-        click.echo(f"Every night: cron {cron}, {timezone}. Prefect's UI: {ui}. Ctrl-C ends it.", err=True)
-        nightly.serve(
-            name=NAME,
-            schedule=Cron(cron, timezone=timezone),
-            parameters=parameters,
-            limit=1,
-            print_starting_message=False,
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
+    # Prefect makes its home, but not the folder that this is in.
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    try:
+        with server(lasting=True):
+            ui = (PREFECT_API_URL.value() or "").removesuffix("/api")
+            click.echo(f"Every night: cron {cron}, {timezone}. Prefect's UI: {ui}. Ctrl-C ends it.", err=True)
+            nightly.serve(
+                name=NAME,
+                schedule=Cron(cron, timezone=timezone),
+                parameters=parameters,
+                limit=1,
+                print_starting_message=False,
+                entrypoint_type=EntrypointType.MODULE_PATH,
+            )
+    except ServerFails as error:
+        raise CallfolioError(
+            f"{error} Start one with `make server`, which says why, name it in PREFECT_API_URL and try again."
+        ) from error
 
 
 def _given(context: click.Context, run: click.Command) -> dict[str, Any]:

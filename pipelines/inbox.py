@@ -158,16 +158,12 @@ class Scratch:
     when the next one opens its own."""
 
     def __init__(self, look_ahead_bytes: int = LOOK_AHEAD_BYTES) -> None:
-        """Nothing is made before the context is entered."""
+        """The folder is made when it is needed."""
         self._room = look_ahead_bytes
         self._folder: Path | None = None
 
     def __enter__(self) -> "Scratch":
-        """Remove what dead processes of this user left; the folder itself is made when it is needed."""
-        for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
-            with suppress(OSError, ValueError):
-                if left.stat().st_uid == os.getuid() and not _is_alive(int(left.name.split("~")[1])):
-                    shutil.rmtree(left)
+        """Nothing is made yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -179,13 +175,27 @@ class Scratch:
     def folder(self) -> Path:
         """The folder, which nobody else may read."""
         if self._folder is None:
+            _sweep()
             self._folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}~"))
         return self._folder
 
     def has_room(self) -> bool:
         """Whether what lies here is within the look-ahead."""
-        held = sum(path.stat().st_size for path in self.folder.glob("*/*") if path.exists())
+        if self._folder is None:
+            return True
+        held = 0
+        for path in self._folder.glob("*/*"):
+            with suppress(FileNotFoundError):  # a worker is done with it
+                held += path.stat().st_size
         return held <= self._room
+
+
+def _sweep() -> None:
+    """Remove what dead processes of this user left."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+        with suppress(OSError, ValueError):
+            if left.stat().st_uid == os.getuid() and not _is_alive(int(left.name.split("~")[1])):
+                shutil.rmtree(left)
 
 
 def discard(path: Path) -> None:

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
-from pipelines.failures import EmptyFile, Unreadable
+from pipelines.failures import EmptyFile, RecordingFailure, Unreadable
 from pipelines.inbox import OutOfReach, RemoteFile, Scratch, discard
 from pipelines.sources import CallMetadata, Source
+
+FailureT = TypeVar("FailureT", bound=RecordingFailure)
 
 CALL_ID_DIGITS = 32
 _CHUNK_BYTES = 1 << 20
@@ -37,6 +40,10 @@ class Recording:
     modified_at: datetime
     metadata: CallMetadata
     remote: RemoteFile | None = None
+
+    def naming(self, failure: FailureT) -> FailureT:
+        """The failure in a sentence that names the recording as the user does, where its file is a copy."""
+        return failure if self.remote is None else failure.naming(self.path, self.source)
 
 
 def identify(

@@ -137,7 +137,7 @@ def find_sources(
         paths = [found for found, _ in rows.values() if isinstance(found, Path)]
         files = [found for found, _ in rows.values() if isinstance(found, RemoteFile)]
     sources = [*_described(paths, rows), *_described_elsewhere(files, known, rows)]
-    return tuple(source for source in sources if not period or period.has(_began(source)))
+    return tuple(source for source in sources if not period or period.has(began(source)))
 
 
 def _described(paths: Sequence[Path], rows: _Manifest) -> Iterator[Source]:
@@ -204,8 +204,8 @@ def _recordings_in(listed: Sequence[RemoteFile], asked: Collection[str]) -> list
     return [file for file in listed if file.address in asked or wanted(file)]
 
 
-def _began(source: Source) -> datetime:
-    """When a recording began, as far as it is known before it is heard."""
+def began(source: Source) -> datetime:
+    """When a recording began, as far as it is known before it is heard: by its metadata, else its file."""
     if source.metadata.started_at:
         return source.metadata.started_at
     if source.remote:

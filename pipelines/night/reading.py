@@ -30,7 +30,7 @@ from turns where call_date in ({dates}) group by call_id
 
 
 def read_report(store: Store, run_id: str = LAST) -> NightReport:
-    """The report of a run, or of the last one, beside the nights whose reports are filed.
+    """The report of a run that the store has, or of the last one.
 
     Raises UsageError where there is no such run, StoreError.
     """
@@ -41,7 +41,14 @@ def read_report(store: Store, run_id: str = LAST) -> NightReport:
             f"The store {store.root} has no run {run_id}. "
             "`callfolio query 'select run_id from runs'` lists them."
         )
-    run = chosen[-1]
+    return report_of(store, chosen[-1])
+
+
+def report_of(store: Store, run: Row) -> NightReport:
+    """The report of a run by its row of `runs`, beside the nights whose reports are filed.
+
+    Raises StoreError.
+    """
     failures = [row for row in store.failures() if row["run_id"] == run["run_id"]]
     return night_report(run, _calls(store, run["run_id"]), failures, nights_filed(store.root))
 

@@ -24,7 +24,7 @@ ENDS: Final = MappingProxyType(
         "set_aside_before": "set aside before",
         "settling": "still being written",
         "elsewhere": "at work in another run",
-        "waiting": "left for a later run",
+        "left_for_later": "left for another run",
     }
 )
 """How a recording can end in a run: the column of `runs` that counts it, and what people call it."""

@@ -12,8 +12,9 @@ from sftp_server import credentials, sftp_server
 
 from models.errors import UsageError
 from pipelines.failures import BadMetadata, EmptyFile, NotAudio, Unreadable
-from pipelines.inbox import RemoteFile, Scratch, is_address, local_path
-from pipelines.recording import StillWritten, at_hand, identify
+from pipelines.inbox import Scratch, is_address, local_path
+from pipelines.recording import Recording, StillWritten, at_hand, identify
+from pipelines.seen import Seen
 from pipelines.sources import CallMetadata, Period, Source, find_sources
 
 LONG_AGO = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -43,19 +44,6 @@ def found(bucket: str, *arguments: str) -> list[str]:
 def scratch() -> Iterator[Scratch]:
     with Scratch() as scratch:
         yield scratch
-
-
-class Memory:
-    """What is remembered of files, in a dictionary."""
-
-    def __init__(self) -> None:
-        self.known: dict[RemoteFile, str] = {}
-
-    def get(self, file: RemoteFile) -> str | None:
-        return self.known.get(file)
-
-    def put(self, file: RemoteFile, sha256: str) -> None:
-        self.known[file] = sha256
 
 
 # Found
@@ -266,16 +254,27 @@ def test_a_recording_under_another_name_or_uploaded_again_is_the_same_call(
     assert len({identify(source, scratch=scratch).call_id for source in find_sources([bucket])}) == 1
 
 
-def test_a_file_that_is_remembered_is_not_fetched_unless_it_changed(bucket: str, scratch: Scratch) -> None:
+def test_a_file_that_is_remembered_is_not_fetched_unless_it_changed(
+    bucket: str, scratch: Scratch, tmp_path: Path
+) -> None:
     put(bucket, "a.wav")
-    memory = Memory()
-    first = identify(find_sources([bucket])[0], scratch=scratch, remembered=memory)
-    known = identify(find_sources([bucket])[0], scratch=scratch, remembered=memory)
-    assert known.sha256 == first.sha256
+    seen = Seen(tmp_path)
+
+    def identified() -> Recording:
+        (source,) = find_sources([bucket])
+        assert source.remote
+        recording = identify(source, seen.get(source.remote), scratch=scratch)
+        assert recording.remote
+        seen.put(recording.remote, recording.sha256)
+        return recording
+
+    first, known = identified(), identified()
+    assert (known.sha256, known.size) == (first.sha256, first.size)
     assert not known.path.exists()
+    with at_hand(known) as here:
+        assert here.path.read_bytes() == b"a.wav"
     put(bucket, "a.wav", content=b"other", at=LONG_AGO + timedelta(days=1))
-    other = identify(find_sources([bucket])[0], scratch=scratch, remembered=memory)
-    assert other.sha256 == hashlib.sha256(b"other").hexdigest()
+    assert identified().sha256 == hashlib.sha256(b"other").hexdigest()
 
 
 def test_empty_and_vanished_files_are_failures_that_name_the_address(bucket: str, scratch: Scratch) -> None:
@@ -305,24 +304,24 @@ def test_a_file_that_changed_within_the_settle_time_is_still_written(bucket: str
     put(bucket, "settled.wav", at=datetime.now(UTC) - timedelta(seconds=70))
     fresh, settled = find_sources([bucket])
     with pytest.raises(StillWritten, match=r"fresh\.wav"):
-        identify(fresh, 60.0, scratch)
-    assert identify(settled, 60.0, scratch).size
+        identify(fresh, settle_s=60.0, scratch=scratch)
+    assert identify(settled, settle_s=60.0, scratch=scratch).size
 
 
 def test_the_settle_time_holds_for_files_here_too(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"x")
     with pytest.raises(StillWritten):
-        identify(Source(path), 60.0)
+        identify(Source(path), settle_s=60.0)
     os.utime(path, (path.stat().st_mtime - 61,) * 2)
-    assert identify(Source(path), 60.0).size == 1
+    assert identify(Source(path), settle_s=60.0).size == 1
 
 
 def test_a_clock_that_is_ahead_by_a_day_keeps_no_file_waiting(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"x")
     os.utime(path, (path.stat().st_mtime + 86_400,) * 2)
-    assert identify(Source(path), 60.0).size == 1
+    assert identify(Source(path), settle_s=60.0).size == 1
 
 
 def test_a_file_whose_size_changed_since_it_was_listed_is_still_written(
