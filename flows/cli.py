@@ -5,10 +5,10 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
@@ -34,6 +34,9 @@ from flows.reporting import report  # noqa: E402
 from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
+
+if TYPE_CHECKING:
+    from flows.night import Crew
 
 CONFIG_FILE = Path("callfolio.toml")
 SET_ASIDE, CANNOT_START, INTERRUPTED = 1, 2, 130
@@ -194,6 +197,11 @@ _format = click.option(
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Have the workers of a Dask cluster do it: tcp://HOST:8786, or local for one that is started here.",
+)
+@click.option(
     "--order",
     type=click.Choice(["given", "newest", "oldest"]),
     default="given",
@@ -245,6 +253,7 @@ def run(
     silence: float,
     examples: Path | None,
     workers: int,
+    dask: str | None,
     order: Any,
     until: datetime | None,
     call_timeout: float | None,
@@ -267,11 +276,10 @@ def run(
     if not sources and manifest is None:
         raise UsageError("Name a recording, a folder or a pattern, or give --manifest FILE.")
     from flows.limits import Limits, memory_each
-    from flows.workers import hired
 
     memory = memory_each(workers) if memory_limit is None else int(memory_limit * 1e9)
     # They import libraries for seconds, while it is found out here what they are to do.
-    with hired(workers, threads_each((os.cpu_count() or 1) // workers), memory) as workforce:
+    with _hired(dask, workers, threads_each((os.cpu_count() or 1) // workers), memory) as workforce:
         from flows.processing import Plan
         from flows.processing import run as process
         from flows.progress import ProgressReport
@@ -315,6 +323,18 @@ def run(
         summary = process(plan, ProgressReport(), workforce)
     click.echo(summarise(summary, store), err=True)
     return SET_ASIDE if summary.set_aside or summary.set_aside_before else 0
+
+
+def _hired(dask: str | None, count: int, threads: int, memory: int) -> "AbstractContextManager[Crew]":
+    if dask is None:
+        from flows.workers import hired
+
+        return hired(count, threads, memory)
+    try:
+        from flows.dask_workers import hired as enlisted
+    except ImportError as error:
+        raise UsageError("--dask needs Dask. Install it with: pip install 'callfolio[dask]'") from error
+    return enlisted(dask, count, threads, memory)
 
 
 def _speakers(text: str) -> int | None:

@@ -7,7 +7,6 @@ Dask, and its recording taken over by another.
 
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +22,7 @@ from flows.workers import OnStage, WorkerLost
 from models.errors import CallfolioError
 from models.offline import stay_offline
 from models.quiet import keep_quiet
-from pipelines.ledger import BEAT_S, Ledger
+from pipelines.ledger import Ledger
 from pipelines.recording import Recording
 
 LOCAL: Final = "local"
@@ -63,25 +62,24 @@ class Desk(WorkerPlugin):  # type: ignore[misc]  # it is typed in part, and wron
         pool.shutdown(wait=False)
 
     def work(self, recording: Recording) -> Outcome:
-        """Process a recording; see `Worker.work`."""
+        """Process a recording; see `Worker.work`. Raises WorkerLost where another worker died of it: Dask
+        would try it again at once, and the run decides whether and when."""
         with self._one_at_a_time:
             worker = self._worker.result()
-            while self._is_left_over(outcome := worker.work(recording, _tell), recording):
-                time.sleep(BEAT_S)
-            return outcome
+            if self._is_left_behind(recording):
+                raise WorkerLost(None, 0.0)
+            return worker.work(recording, _tell)
 
     def _load(self) -> Worker:
         stay_offline()
         keep_quiet()
         return Worker(self._assignment)
 
-    def _is_left_over(self, outcome: Outcome, recording: Recording) -> bool:
-        """Whether the recording is with a worker of this run. As Dask gives it to one at a time, that one is
-        dead, on another machine, and the lease says so before long."""
-        if outcome.refusal is None or outcome.refusal.why != "held":
-            return False
-        working = Ledger(self._assignment.store).entries("working")
-        return any((e.call_id, e.run_id) == (recording.call_id, self._assignment.run_id) for e in working)
+    def _is_left_behind(self, recording: Recording) -> bool:
+        """Whether a worker of this run has claimed the recording and not ended: as Dask gives it to one
+        worker at a time, that one is lost."""
+        claimed = Ledger(self._assignment.store).entries("working")
+        return (recording.call_id, self._assignment.run_id) in {(e.call_id, e.run_id) for e in claimed}
 
 
 class DaskWorkers:
@@ -103,6 +101,7 @@ class DaskWorkers:
                 "workers with `dask worker`, or say --dask local."
             ) from error
         self._name = ""
+        self._closed = False
         self._waiting: dict[Any, Future[Outcome]] = {}
 
     def assign(self, assignment: Assignment, on_stage: OnStage) -> None:
@@ -113,21 +112,23 @@ class DaskWorkers:
         self._client.register_plugin(desk)
 
     def submit(self, recording: Recording) -> "Future[Outcome]":
-        """Have a worker process the recording. The future raises `WorkerLost` where it has ended several
-        processes, and what the worker raised where that has nothing to do with the recording."""
+        """Have a worker process the recording. The future raises `WorkerLost` where that ended its process,
+        and what the worker raised where that has nothing to do with the recording."""
         future: Future[Outcome] = Future()
-        future.set_running_or_notify_cancel()
         key = f"{recording.call_id}-{uuid.uuid4().hex[:8]}"
         given = self._client.submit(_work, self._name, recording, key=key, pure=False)
         self._waiting[given] = future
         given.add_done_callback(self._done)
         return future
 
-    def close(self, interrupted: bool) -> None:
-        """Let go of the workers, at once where `interrupted`, and end those that were started here."""
+    def close(self) -> None:
+        """Let go of the workers, and end those that were started here. What others have in hand they finish,
+        in vain: their claims are given back, and what they made is not written."""
+        if self._closed:
+            return
+        self._closed = True
         with suppress(Exception):  # a cluster that is gone has nothing to be told
-            if interrupted:
-                self._client.cancel(list(self._waiting), force=True)
+            self._client.cancel(list(self._waiting), force=True)
             if self._name:
                 self._client.unregister_worker_plugin(self._name)
         self._client.close()
@@ -136,9 +137,11 @@ class DaskWorkers:
 
     def _done(self, given: Any) -> None:
         future = self._waiting.pop(given)
+        if not future.set_running_or_notify_cancel():
+            return
         error = given.exception() if given.status == "error" else None
         if isinstance(error, KilledWorker):
-            future.set_exception(WorkerLost(-9, 0.0))
+            future.set_exception(WorkerLost(None, 0.0))
         elif error is not None:
             future.set_exception(error)
         elif given.status == "finished":
@@ -172,11 +175,9 @@ def _started(count: int, threads: int, memory: int | None) -> LocalCluster:
 
 @contextmanager
 def hired(address: str, count: int, threads: int, memory: int | None) -> Iterator[DaskWorkers]:
-    """Workers for as long as the context is open; they are let go at once when it is left by an error."""
+    """Workers for as long as the context is open."""
     workers = DaskWorkers(address, count, threads, memory)
     try:
         yield workers
-    except BaseException:
-        workers.close(interrupted=True)
-        raise
-    workers.close(interrupted=False)
+    finally:
+        workers.close()

@@ -43,6 +43,18 @@ class Workforce(Protocol):
         ...
 
 
+class Crew(Workforce, Protocol):
+    """A workforce for a whole run."""
+
+    def assign(self, assignment: Assignment, on_stage: Callable[[str, str], None]) -> None:
+        """Say what the run is, and where news of stages go."""
+        ...
+
+    def close(self) -> None:
+        """End them, or let them go, at once; more than one call does no harm."""
+        ...
+
+
 class Night:
     """Finds recordings, hands them out and writes down how they end, while it is open as a context.
 

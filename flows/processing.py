@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flows.limits import Limits
-from flows.night import Night
+from flows.night import Crew, Night
 from flows.progress import ProgressReport, Tally
 from flows.worker import Assignment, Outcome
-from flows.workers import Workers
 from models.errors import CallfolioError
 from models.selection import Selection
 from pipelines.analytics.examples import SHIPPED
@@ -91,7 +90,7 @@ def threads_of(workers: int) -> int:
     return threads_each((os.cpu_count() or 1) // workers)
 
 
-def run(plan: Plan, report: ProgressReport, workers: Workers) -> Summary:
+def run(plan: Plan, report: ProgressReport, workers: Crew) -> Summary:
     """Process the recordings of `plan` into its store, with a row in `runs` that says how it went.
 
     The workers are closed at the end. Raises `StoreError` when the store cannot be written; what was finished
