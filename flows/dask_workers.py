@@ -30,6 +30,7 @@ LOCAL: Final = "local"
 
 _TOPIC: Final = "callfolio-stages"
 _CONNECTING: Final = "20s"
+"""How long a scheduler may take to answer."""
 
 _CONFIG: Final = {
     # A worker holds models and one call; what it takes is none of Dask's data, and nothing can be spilled.
@@ -54,8 +55,9 @@ class Desk(WorkerPlugin):  # type: ignore[misc]  # it is typed in part, and wron
         self.name = f"callfolio-{assignment.run_id}"
         self._assignment = assignment
 
-    def setup(self, worker: DaskWorker) -> None:  # noqa: ARG002 - Dask gives it
+    def setup(self, worker: DaskWorker) -> None:
         """Begin to load the models, beside the loop in which the worker tells the scheduler that it lives."""
+        self._process = worker
         self._one_at_a_time = threading.Lock()
         pool = ThreadPoolExecutor(1)
         self._worker: Future[Worker] = pool.submit(self._load)
@@ -68,12 +70,17 @@ class Desk(WorkerPlugin):  # type: ignore[misc]  # it is typed in part, and wron
             worker = self._worker.result()
             if self._is_left_behind(recording):
                 raise WorkerLost(None, 0.0)
-            return worker.work(recording, _tell)
+            return worker.work(recording, self._tell)
 
     def _load(self) -> Worker:
         stay_offline()
         keep_quiet()
         return Worker(self._assignment)
+
+    def _tell(self, news: Begun | StageBegun) -> None:
+        """Pass news on, from any thread."""
+        if isinstance(news, StageBegun):
+            self._process.log_event(_TOPIC, (news.source, news.stage))
 
     def _is_left_behind(self, recording: Recording) -> bool:
         """Whether a worker of this run has claimed the recording and not ended: as Dask gives it to one
@@ -153,11 +160,6 @@ class DaskWorkers:
 def _work(name: str, recording: Recording) -> Outcome:
     desk: Desk = get_worker().plugins[name]
     return desk.work(recording)
-
-
-def _tell(news: Begun | StageBegun) -> None:
-    if isinstance(news, StageBegun):
-        get_worker().log_event(_TOPIC, (news.source, news.stage))
 
 
 def _started(count: int, threads: int, memory: int | None) -> LocalCluster:
