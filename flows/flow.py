@@ -29,7 +29,7 @@ def process_recordings(night: Night, report: Callable[[], str]) -> None:
     find_work(night)
     begun = 0
     while night.open:
-        name = f"calls {begun + 1} to {begun + BATCH}"
+        name = f"calls {begun + 1} to {min(begun + BATCH, max(night.calls, begun + 1))}"
         process_batch.with_options(task_run_name=name)(night, progress)
         begun += BATCH
     progress.show(at_once=True)

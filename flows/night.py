@@ -112,6 +112,11 @@ class Night:
         return self._assignment.run_id
 
     @property
+    def calls(self) -> int:
+        """The calls to process, as far as they are known."""
+        return self._report.calls
+
+    @property
     def progress(self) -> tuple[float, str]:
         """The share of the bytes that are done with, 0 to 1, and how many calls that is."""
         return self._report.share, self._report.words

@@ -98,11 +98,14 @@ def _given(context: click.Context, run: click.Command) -> dict[str, Any]:
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if isinstance(option, click.Option) and given and name != "store":
             value = context.params[name]
-            options[option.opts[0].lstrip("-")] = list(value) if isinstance(value, tuple) else _plain(value)
+            plain = list(value) if isinstance(value, tuple) else _plain(value, option.type)
+            options[option.opts[0].lstrip("-")] = plain
     return options
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, kind: click.ParamType[Any]) -> Any:
+    if isinstance(kind, click.DateTime):
+        return value.strftime(kind.formats[0])
     if isinstance(value, Path):
         return str(value.absolute())
     return value if isinstance(value, (bool, int, float)) else str(value)

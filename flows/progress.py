@@ -106,6 +106,11 @@ class ProgressReport:
             )
 
     @property
+    def calls(self) -> int:
+        """The calls to process, as far as they are known."""
+        return self._calls
+
+    @property
     def share(self) -> float:
         """Share of the bytes to process that are done with, 0 to 1."""
         return min(1.0, self._bytes / self._total_bytes) if self._total_bytes else 0.0
