@@ -12,7 +12,12 @@ import click
 import pytest
 import yaml
 from made_audio import wav_bytes
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_HOME,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
 from sample_calls import ROOT, samples_of
 
 from flows import deployments
@@ -194,7 +199,8 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         patch.setenv("CALLFOLIO_MODELS", str(models_dir()))
         patch.setenv("PYTHONPATH", str(ROOT))
-        with server(lasting=True):
+        own = {PREFECT_HOME: home, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}
+        with temporary_settings(own), server(lasting=True):
             patch.setenv("PREFECT_API_URL", PREFECT_API_URL.value() or "")
 
             def run(*arguments: str) -> str:
