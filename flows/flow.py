@@ -27,11 +27,10 @@ def process_recordings(night: Night, report: Callable[[], str]) -> None:
     """Find what is to be done, account for it as it is finished, and show what `report` says at the end."""
     progress = _Progress(night)
     find_work(night)
-    begun = 0
     while night.open:
-        name = f"calls {begun + 1} to {min(begun + BATCH, max(night.calls, begun + 1))}"
+        first = night.done + 1
+        name = f"calls {first} to {max(first, min(night.done + BATCH, night.calls))}"
         process_batch.with_options(task_run_name=name)(night, progress)
-        begun += BATCH
     progress.show(at_once=True)
     create_markdown_artifact(report(), key="night-report", description=f"What run {night.run_id} came to")
 

@@ -117,6 +117,11 @@ class Night:
         return self._report.calls
 
     @property
+    def done(self) -> int:
+        """The calls of these that are done with."""
+        return self._report.done
+
+    @property
     def progress(self) -> tuple[float, str]:
         """The share of the bytes that are done with, 0 to 1, and how many calls that is."""
         return self._report.share, self._report.words

@@ -61,7 +61,7 @@ def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
     from prefect.types.entrypoint import EntrypointType
 
     from flows.deployments import nightly
-    from flows.server import ServerFails, server
+    from flows.server import Server, ServerFails
 
     try:
         CronSchedule(cron=cron, timezone=timezone)
@@ -72,8 +72,10 @@ def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
         ) from error
     # Prefect makes its home, but not the folder that this is in.
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    server = Server(lasting=True)
     try:
-        with server(lasting=True):
+        server.wait()
+        with server:
             ui = (PREFECT_API_URL.value() or "").removesuffix("/api")
             click.echo(f"Every night: cron {cron}, {timezone}. Prefect's UI: {ui}. Ctrl-C ends it.", err=True)
             nightly.serve(
@@ -85,6 +87,7 @@ def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
                 entrypoint_type=EntrypointType.MODULE_PATH,
             )
     except ServerFails as error:
+        server.close()
         raise CallfolioError(
             f"{error} Start one with `make server`, which says why, name it in PREFECT_API_URL and try again."
         ) from error

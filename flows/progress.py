@@ -111,6 +111,11 @@ class ProgressReport:
         return self._calls
 
     @property
+    def done(self) -> int:
+        """The calls of these that are done with."""
+        return self._done
+
+    @property
     def share(self) -> float:
         """Share of the bytes to process that are done with, 0 to 1."""
         return min(1.0, self._bytes / self._total_bytes) if self._total_bytes else 0.0

@@ -25,7 +25,7 @@ from flows.cli import main
 from flows.deployments import arguments_of
 from flows.nightly import nightly_of
 from flows.options import Duration
-from flows.server import server
+from flows.server import Server
 from models.bundle import models_dir
 from models.errors import UsageError
 from models.speech import SAMPLE_RATE
@@ -200,7 +200,8 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         patch.setenv("CALLFOLIO_MODELS", str(models_dir()))
         patch.setenv("PYTHONPATH", str(ROOT))
         own = {PREFECT_HOME: home, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}
-        with temporary_settings(own), server(lasting=True):
+        with temporary_settings(own), Server(lasting=True) as server:
+            server.wait()
             patch.setenv("PREFECT_API_URL", PREFECT_API_URL.value() or "")
 
             def run(*arguments: str) -> str:
