@@ -354,7 +354,9 @@ def _drop(recording: Recording) -> None:
 
 def _chunks(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
     remaining = iter(sources)
-    for size in chain(_CHUNKS, repeat(_CHUNKS[-1])):
+    # What is fetched is handed out at once, so that room is made for the next.
+    elsewhere = any(source.remote for source in sources)
+    for size in repeat(1) if elsewhere else chain(_CHUNKS, repeat(_CHUNKS[-1])):
         if not (chunk := tuple(islice(remaining, size))):
             return
         yield chunk

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOOK_AHEAD_BYTES = 1 << 30
 """Fetched recordings that may lie on this machine's disk before their turn comes: some 350 calls of six
-minutes in G.711. What is fetched beyond that is hashed, removed, and fetched again by the worker."""
+minutes in G.711. No more are fetched until workers are done with some."""
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::.*)?://")
 _MODIFIED = ("LastModified", "mtime", "last_write_time", "modified", "last_modified", "updated", "created")

@@ -52,7 +52,7 @@ def identify(
     """Hash the bytes of `source`; the call's id is the first 32 hex digits of their SHA-256.
 
     They are not read where `sha256` says what they were when somebody read them. What lies elsewhere is
-    fetched into `scratch` for that, and stays there while there is room. Raises StillWritten for a file that
+    fetched into `scratch` for that, and stays there. Raises StillWritten for a file that
     changed less than `settle_s` seconds ago or since it was listed, Unreadable, EmptyFile, and BadMetadata
     where `find_sources` met a metadata file that cannot be used.
     """
@@ -138,8 +138,6 @@ def _identify_elsewhere(
             except BaseException:
                 discard(path)
                 raise
-            if not scratch.has_room():
-                discard(path)
             listed = replace(now, size=size)
     except (OutOfReach, OSError) as error:
         raise Unreadable(source.name, _why(error)) from error

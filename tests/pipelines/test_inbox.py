@@ -221,13 +221,18 @@ def test_a_recording_that_is_another_by_then_is_unreadable_for_now(bucket: str, 
         pytest.fail("never reached")
 
 
-def test_beyond_the_look_ahead_nothing_is_kept(bucket: str) -> None:
+def test_there_is_room_while_what_lies_here_is_within_the_look_ahead(bucket: str) -> None:
     put(bucket, "a.wav", "b.wav", content=bytes(1000))
+    a, b = find_sources([bucket])
     with Scratch(look_ahead_bytes=1500) as scratch:
-        a, b = (identify(source, scratch=scratch) for source in find_sources([bucket]))
-        assert (a.path.exists(), b.path.exists()) == (True, False)
-        with at_hand(b) as here:
-            assert here.path.read_bytes() == bytes(1000)
+        assert scratch.has_room()
+        first = identify(a, scratch=scratch)
+        assert scratch.has_room()
+        identify(b, scratch=scratch)
+        assert not scratch.has_room()
+        with at_hand(first):
+            pass
+        assert scratch.has_room()
 
 
 def test_what_a_killed_process_fetched_is_swept_by_the_next(
