@@ -4,11 +4,9 @@ from pathlib import Path
 
 import click
 
-from pipelines.night.reading import LAST
-
 
 @click.command(epilog="Example: callfolio report last --format json")
-@click.argument("run", default=LAST, metavar="[RUN|last]")
+@click.argument("run", default="last", metavar="[RUN|last]")
 @click.option(
     "--store",
     type=click.Path(path_type=Path),
