@@ -3,9 +3,9 @@
 The processes, the store and the ledger are real; rows are made up (`injected/sitecustomize.py`).
 """
 
-import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -114,11 +114,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def cluster(site: Site) -> Iterator[str]:
     """The address of a scheduler with two workers, each a process that Dask replaces when it dies."""
     program = "import sys; from dask.__main__ import main; sys.argv = ['dask', *sys.argv[1:]]; main()"
-    known = site.folder / "scheduler.json"
-    files = ["--scheduler-file", str(known)]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     here = ["--host", "127.0.0.1", "--no-dashboard"]
-    worker = ["worker", *files, *here, "--nthreads", "1", "--local-directory", str(site.folder)]
-    commands = [["scheduler", *files, *here, "--port", "0"], worker, worker]
+    worker = ["worker", address, *here, "--nthreads", "1", "--local-directory", str(site.folder)]
+    commands = [["scheduler", *here, "--port", address.rpartition(":")[2]], worker, worker]
     with (site.folder / "dask.log").open("w") as log:
         started = [
             subprocess.Popen(
@@ -127,10 +127,7 @@ def cluster(site: Site) -> Iterator[str]:
             for command in commands
         ]
     try:
-        deadline = time.monotonic() + 120
-        while not known.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        yield json.loads(known.read_text())["address"]
+        yield address
     finally:
         for process in started:
             os.killpg(process.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +122,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         Duration().convert(text, None, None)
 
 
-Line = Callable[..., list[str]]
-
-
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The command line that a flow starts, instead of starting it."""
@@ -156,22 +154,28 @@ def test_at_night_files_settle_for_a_minute_unless_the_options_say_otherwise(lin
     assert line == ["run", "--settle", "0", "--store", "night", "--", "calls"]
 
 
-def test_each_deployment_is_a_command_that_there_is(line: list[str]) -> None:
-    from datetime import date
-
-    runs: list[Callable[[], object]] = [
+@pytest.mark.parametrize(
+    "run",
+    [
         lambda: deployments.nightly.fn(["calls"], "night"),
         lambda: deployments.backfill.fn(["calls"], "night", date(2024, 5, 1), date(2024, 5, 31)),
         lambda: deployments.rescore.fn("night"),
         lambda: deployments.compaction.fn("night"),
         lambda: deployments.retention.fn("night", "400d"),
-    ]
-    for run in runs:
-        line.clear()
-        run()
-        command = main.commands[line[0]]
-        context = command.make_context(line[0], line[1:])
-        assert str(context.params["store"]) == "night"
+    ],
+    ids=["nightly", "backfill", "rescore", "compaction", "retention"],
+)
+def test_each_deployment_is_a_command_that_there_is(line: list[str], run: Callable[[], object]) -> None:
+    run()
+    context = main.commands[line[0]].make_context(line[0], line[1:])
+    assert str(context.params["store"]) == "night"
+
+
+def test_a_backfill_is_a_run_over_its_dates(line: list[str]) -> None:
+    deployments.backfill.fn(["calls"], "night", date(2024, 5, 1), date(2024, 5, 31))
+    given = main.commands["run"].make_context("run", line[1:]).params
+    assert (given["since"].date(), given["until_date"].date()) == (date(2024, 5, 1), date(2024, 5, 31))
+    assert given["sources"] == ("calls",)
 
 
 def test_prefect_yaml_deploys_flows_that_there_are_with_their_parameters() -> None:
