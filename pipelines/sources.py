@@ -221,7 +221,7 @@ def _identity(path: Path) -> Path:
 
 
 def _expand(argument: str) -> Iterator[Path]:
-    path = Path(argument).expanduser()
+    path = _at_home(argument)
     if path.is_dir():
         yield from _walk(path)
     elif path.exists() or path.is_symlink():
@@ -349,7 +349,16 @@ def _beside(manifest: str, source: str) -> Path | RemoteFile:
         return named(local)
     if is_address(manifest):
         return named(manifest).beside(local.removeprefix("./"))
-    return Path(manifest).parent / Path(local).expanduser()
+    return Path(manifest).parent / _at_home(local)
+
+
+def _at_home(text: str) -> Path:
+    """A path, from the home of a user where it begins with `~`; as it stands where there is no such user."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def _manifest_rows(manifest: str) -> Iterator[tuple[int, dict[str, object]]]:
