@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= store
 
-.PHONY: demo test lint types setup readme constraints clean kill-test endurance start-up
+.PHONY: demo test lint types setup server deploy worker readme constraints clean kill-test endurance start-up
 
 demo: setup
 	$(BIN)/callfolio models pull --profile base
@@ -21,6 +21,23 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+
+# Prefect with its UI, on this machine only. Its SQLite file gives way to PostgreSQL with, for example,
+# PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://user:password@host/prefect
+PREFECT_API_URL ?= http://127.0.0.1:4200/api
+POOL ?= process
+PREFECT := DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false PREFECT_API_URL=$(PREFECT_API_URL) $(BIN)/prefect --no-prompt
+
+server: setup
+	$(PREFECT) server start --host 127.0.0.1
+
+# What prefect.yaml names, into a work pool of the type process, docker or kubernetes.
+deploy: setup
+	$(PREFECT) work-pool create callfolio --type $(POOL) --overwrite
+	$(PREFECT) deploy --all
+
+worker: setup
+	$(PREFECT) worker start --pool callfolio
 
 setup: $(VENV)/ready
 

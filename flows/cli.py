@@ -5,10 +5,10 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
@@ -29,10 +29,15 @@ from flows.analysing import analyse  # noqa: E402
 from flows.benchmarking import benchmark  # noqa: E402
 from flows.evaluating import evaluate  # noqa: E402
 from flows.keeping import register as register_keeping  # noqa: E402
-from flows.options import replacements_of  # noqa: E402
+from flows.nightly import nightly_of  # noqa: E402
+from flows.options import Duration, replacements_of  # noqa: E402
+from flows.reporting import report  # noqa: E402
 from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
+
+if TYPE_CHECKING:
+    from flows.night import Crew
 
 CONFIG_FILE = Path("callfolio.toml")
 SET_ASIDE, CANNOT_START, INTERRUPTED = 1, 2, 130
@@ -153,7 +158,20 @@ _format = click.option(
     metavar="ROLE=MODEL",
     help="Use another model for a role: a name of the catalogue, a folder, or a hub id.",
 )
-@click.option("--manifest", type=click.Path(path_type=Path), help="CSV or Parquet with a `source` column.")
+@click.option("--manifest", help="CSV or Parquet with a `source` column: a file, or an address.")
+@click.option(
+    "--settle",
+    type=Duration(),
+    default="0s",
+    show_default=True,
+    help="Leave files for a later run that were changed less than this ago, such as 60s.",
+)
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only what began on this date (UTC) or later."
+)
+@click.option(
+    "--until-date", type=click.DateTime(["%Y-%m-%d"]), help="Only what began on this date or earlier."
+)
 @click.option("--language", help="Language of all recordings, such as en; else it is detected.")
 @click.option("--speakers", default="auto", show_default=True, help="Speakers in each recording, or auto.")
 @click.option(
@@ -179,6 +197,11 @@ _format = click.option(
     help="Folder with your own examples in `roles`, `topics` or `gist`, instead of those in `data`.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Have the workers of a Dask cluster do it: tcp://HOST:8786, or local for one that is started here.",
+)
 @click.option(
     "--order",
     type=click.Choice(["given", "newest", "oldest"]),
@@ -220,7 +243,10 @@ def run(
     store: Path,
     profile: str | None,
     replacements: tuple[str, ...],
-    manifest: Path | None,
+    manifest: str | None,
+    settle: float,
+    since: datetime | None,
+    until_date: datetime | None,
     language: str | None,
     speakers: str,
     kind: Any,
@@ -228,6 +254,7 @@ def run(
     silence: float,
     examples: Path | None,
     workers: int,
+    dask: str | None,
     order: Any,
     until: datetime | None,
     call_timeout: float | None,
@@ -239,8 +266,9 @@ def run(
 ) -> int:
     """Process recordings into the store.
 
-    A SOURCE is a file, a folder (searched with all folders in it) or a quoted pattern. What the store
-    has already, from the same models and settings, is skipped.
+    A SOURCE is a file, a folder (searched with all folders in it), a quoted pattern, or an address such as
+    s3://bucket/calls/ or sftp://host/calls/*.wav. What the store has already, from the same models and
+    settings, is skipped.
 
     Exit status: 0 all well, 1 some recordings were set aside, 2 nothing could start.
     """
@@ -249,11 +277,10 @@ def run(
     if not sources and manifest is None:
         raise UsageError("Name a recording, a folder or a pattern, or give --manifest FILE.")
     from flows.limits import Limits, memory_each
-    from flows.workers import hired
 
     memory = memory_each(workers) if memory_limit is None else int(memory_limit * 1e9)
     # They import libraries for seconds, while it is found out here what they are to do.
-    with hired(workers, threads_each((os.cpu_count() or 1) // workers), memory) as workforce:
+    with _hired(dask, workers, threads_each((os.cpu_count() or 1) // workers), memory) as workforce:
         from flows.processing import Plan
         from flows.processing import run as process
         from flows.progress import ProgressReport
@@ -264,11 +291,12 @@ def run(
         from pipelines.analytics.examples import SHIPPED, examples_in
         from pipelines.scorecards.parsing import load
         from pipelines.settings import CallSettings, read_vocabulary
-        from pipelines.sources import find_sources
+        from pipelines.sources import Period, find_sources
 
         rulebook = load(scorecards, categories)
         catalogue = load_catalogue()
-        found = find_sources(sources, manifest)
+        period = Period(since.date() if since else None, until_date.date() if until_date else None)
+        found = find_sources(sources, manifest, period)
         settings = CallSettings(kind, language, _speakers(speakers), read_vocabulary(vocabulary), silence)
         examples = examples or SHIPPED
         examples_in(examples)  # what is wrong with them stops the run before any call is touched
@@ -291,10 +319,23 @@ def run(
             None if until is None else until.time(),
             Limits(call_timeout, memory),
             retry_delay,
+            settle,
         )
         summary = process(plan, ProgressReport(), workforce)
     click.echo(summarise(summary, store), err=True)
     return SET_ASIDE if summary.set_aside or summary.set_aside_before else 0
+
+
+def _hired(dask: str | None, count: int, threads: int, memory: int) -> "AbstractContextManager[Crew]":
+    if dask is None:
+        from flows.workers import hired
+
+        return hired(count, threads, memory)
+    try:
+        from flows.dask_workers import hired as enlisted
+    except ImportError as error:
+        raise UsageError("--dask needs Dask. Install it with: pip install 'callfolio[dask]'") from error
+    return enlisted(dask, count, threads, memory)
 
 
 def _speakers(text: str) -> int | None:
@@ -357,6 +398,8 @@ main.add_command(analyse)
 main.add_command(scorecards)
 main.add_command(benchmark)
 register_keeping(main)
+main.add_command(nightly_of(run))
+main.add_command(report)
 
 
 @main.group()

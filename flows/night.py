@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from itertools import chain, islice, repeat
 from pathlib import Path
+from time import sleep
 from time import time as now_s
 from typing import Protocol, Self
 
@@ -15,9 +16,11 @@ from flows.progress import ProgressReport, Tally
 from flows.worker import Assignment, Outcome
 from flows.workers import WorkerLost
 from pipelines.failures import RanOutOfMemory, RecordingFailure, TookTooLong, WorkerDied
+from pipelines.inbox import Scratch, discard
 from pipelines.ledger import KnownFile, Ledger, Refusal
-from pipelines.recording import Recording, identify
+from pipelines.recording import Recording, StillWritten, identify
 from pipelines.rows import failure_row
+from pipelines.seen import Seen
 from pipelines.sources import Source
 from pipelines.store import Store
 
@@ -40,6 +43,18 @@ class Workforce(Protocol):
         ...
 
 
+class Crew(Workforce, Protocol):
+    """A workforce for a whole run."""
+
+    def assign(self, assignment: Assignment, on_stage: Callable[[str, str], None]) -> None:
+        """Say what the run is, and where news of stages go."""
+        ...
+
+    def close(self) -> None:
+        """End them, or let them go, at once; more than one call does no harm."""
+        ...
+
+
 class Night:
     """Finds recordings, hands them out and writes down how they end, while it is open as a context.
 
@@ -57,12 +72,15 @@ class Night:
         workforce: Workforce,
         report: ProgressReport,
         tally: Tally,
+        settle_s: float = 0.0,
     ) -> None:
-        """No recording is handed out at that time of day or later, where there is one."""
+        """No recording is handed out at that time of day or later, where there is one. One that was changed
+        less than `settle_s` seconds ago is left."""
         self._sources, self._assignment = sources, assignment
         self._store, self._ledger, self._workforce = store, ledger, workforce
         self._report, self._tally = report, tally
         self._ends_at = None if until is None else _next(until)
+        self._settle_s, self._scratch, self._seen = settle_s, Scratch(), Seen(store.root)
         self.error: Exception | None = None
         self._at_work: dict[str, Future[Outcome]] = {}
         self._ended: queue.SimpleQueue[tuple[Recording, Future[Outcome]]] = queue.SimpleQueue()
@@ -79,6 +97,7 @@ class Night:
     def __exit__(self, *_: object) -> None:
         self._over = True
         self._aside.shutdown()
+        self._scratch.__exit__()
 
     @property
     def open(self) -> bool:
@@ -86,6 +105,26 @@ class Night:
         return bool(
             not self._feeding.done() or self._at_work or self._again or (self._held and not self._asked_again)
         )
+
+    @property
+    def run_id(self) -> str:
+        """The run that this is."""
+        return self._assignment.run_id
+
+    @property
+    def calls(self) -> int:
+        """The calls to process, as far as they are known."""
+        return self._report.calls
+
+    @property
+    def done(self) -> int:
+        """The calls of these that are done with."""
+        return self._report.done
+
+    @property
+    def progress(self) -> tuple[float, str]:
+        """The share of the bytes that are done with, 0 to 1, and how many calls that is."""
+        return self._report.share, self._report.words
 
     @property
     def all_found(self) -> bool:
@@ -136,12 +175,15 @@ class Night:
             if self._over:
                 self._tally.left += len(self._sources) - number
                 break
+            self._await_room()
             todo: list[Recording] = []
             for recording in self._identified(chunk):
                 if recording.call_id in finished or recording.call_id in seen:
                     self._tally.skipped += 1
+                    _drop(recording)
                 elif recording.call_id in hopeless:
                     self._tally.set_aside_before += 1
+                    _drop(recording)
                 else:
                     # What a run died of comes last, so that the others are done if it does so again.
                     (last if recording.call_id in lost else todo).append(recording)
@@ -161,7 +203,8 @@ class Night:
         files: dict[Path, KnownFile] = {}
         for source in sources:
             try:
-                files[source.path] = KnownFile.of(source.path.absolute())
+                if source.remote is None:
+                    files[source.path] = KnownFile.of(source.path.absolute())
             except OSError:
                 continue  # told below
         known = {} if self._assignment.again else self._ledger.identities(files.values())
@@ -170,17 +213,32 @@ class Night:
             if self._over:
                 self._tally.left += 1
                 continue
-            sha256 = known.get(source.path.absolute())
+            sha256 = self._seen_before(source) if source.remote else known.get(source.path.absolute())
             try:
-                recording = identify(source, sha256)
-            except RecordingFailure as failure:
-                self._set_aside(str(source.path), failure)
+                recording = identify(source, sha256, self._settle_s, self._scratch)
+            except StillWritten:
+                self._tally.settling += 1
                 continue
-            if sha256 is None and source.path in files:
+            except RecordingFailure as failure:
+                self._set_aside(source.name, failure)
+                continue
+            if sha256 is None and recording.remote is not None:
+                self._seen.put(recording.remote, recording.sha256)
+            elif sha256 is None and source.path in files:
                 found[files[source.path]] = recording.sha256
             yield recording
         if found:
             self._ledger.identified(found)
+
+    def _seen_before(self, source: Source) -> str | None:
+        if source.remote is None or self._assignment.again:
+            return None
+        return self._seen.get(source.remote)
+
+    def _await_room(self) -> None:
+        """Fetch no more from elsewhere before the workers are done with some of what was fetched."""
+        while self._at_work and not self._over and not self._scratch.has_room():
+            sleep(_LOOK_S)
 
     def _hand_out(self, recording: Recording) -> None:
         if self._over:
@@ -260,6 +318,7 @@ class Night:
             failure = RanOutOfMemory(recording.path)
         elif loss.exit_code == TIME_SPENT:
             failure = TookTooLong(recording.path, loss.limit_s)
+        failure = recording.naming(failure)
         entry = self._ledger.bury(recording, known.settings_sha256, known.run_id, failure)
         if entry is None:
             return Outcome(recording.source, recording.size, 0.0, None, Refusal("held"))
@@ -287,9 +346,17 @@ class Night:
         self._held = []
 
 
+def _drop(recording: Recording) -> None:
+    """Remove the copy of a recording that lies elsewhere and is not to be processed."""
+    if recording.remote is not None:
+        discard(recording.path)
+
+
 def _chunks(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
     remaining = iter(sources)
-    for size in chain(_CHUNKS, repeat(_CHUNKS[-1])):
+    # What is fetched is handed out at once, so that room is made for the next.
+    elsewhere = any(source.remote for source in sources)
+    for size in repeat(1) if elsewhere else chain(_CHUNKS, repeat(_CHUNKS[-1])):
         if not (chunk := tuple(islice(remaining, size))):
             return
         yield chunk

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,17 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flows.limits import Limits
-from flows.night import Night
+from flows.night import Crew, Night
 from flows.progress import ProgressReport, Tally
 from flows.worker import Assignment, Outcome
-from flows.workers import Workers
+from models.errors import CallfolioError
 from models.selection import Selection
 from pipelines.analytics.examples import SHIPPED
 from pipelines.ledger import BACK_OFF_S, Ledger, LedgerError
+from pipelines.night.reading import file_report, report_of
+from pipelines.night.rendering import as_markdown
 from pipelines.processes import this_process
 from pipelines.scorecards.cards import Rulebook
 from pipelines.settings import CallSettings, fingerprint, threads_each
-from pipelines.sources import Source
+from pipelines.sources import Source, began
 from pipelines.store import Store
 from pipelines.tables import Row
 from pipelines.versions import versions
@@ -57,6 +60,7 @@ class Plan:
     until: time_of_day | None = None
     limits: Limits = field(default_factory=Limits)
     back_off_s: float = BACK_OFF_S
+    settle_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ class Summary:
 
     `set_aside_before` are those that an earlier run set aside for good, with the same settings; `elsewhere`
     those that another run was processing to the end; `left` those that the time did not suffice for, or that
-    are to be tried again by another run. `working_s` is the time from the first recording's begin, when the
-    models are loaded, to the end.
+    are to be tried again by another run; `settling` those that are still being written. `working_s` is the
+    time from the first recording's begin, when the models are loaded, to the end.
     """
 
     run_id: str
@@ -78,6 +82,7 @@ class Summary:
     working_s: float
     elsewhere: int = 0
     left: int = 0
+    settling: int = 0
 
 
 def threads_of(workers: int) -> int:
@@ -85,7 +90,7 @@ def threads_of(workers: int) -> int:
     return threads_each((os.cpu_count() or 1) // workers)
 
 
-def run(plan: Plan, report: ProgressReport, workers: Workers) -> Summary:
+def run(plan: Plan, report: ProgressReport, workers: Crew) -> Summary:
     """Process the recordings of `plan` into its store, with a row in `runs` that says how it went.
 
     The workers are closed at the end. Raises `StoreError` when the store cannot be written; what was finished
@@ -112,12 +117,18 @@ def run(plan: Plan, report: ProgressReport, workers: Workers) -> Summary:
     row = _run_row(plan, assignment, started)
     store.write_run(row)
     status = "failed"
+
+    def ended(status: str = "finished") -> Row:
+        return {**row, **_ended(started, tally, status)}
+
     try:
         with report:
             workers.assign(assignment, report.doing)
             sources = _in_order(plan.sources, plan.order)
-            with Night(sources, plan.until, assignment, store, ledger, workers, report, tally) as night:
-                _show_to_prefect(night)
+            with Night(
+                sources, plan.until, assignment, store, ledger, workers, report, tally, plan.settle_s
+            ) as night:
+                _show_to_prefect(night, lambda: as_markdown(report_of(store, ended())))
                 night.account()
         status = "finished"
         return _summary(assignment.run_id, tally, report)
@@ -128,10 +139,19 @@ def run(plan: Plan, report: ProgressReport, workers: Workers) -> Summary:
         workers.close()
         with suppress(LedgerError):  # the disk is full: the next run finds out that this one is dead
             ledger.release(assignment.run_id)
-        store.write_run({**row, **_ended(started, tally, status)})
+        store.write_run(ended(status))
+        _file_report(store, ended(status))
 
 
-def _show_to_prefect(night: Night) -> None:
+def _file_report(store: Store, run: Row) -> None:
+    """Leave the report of the run in the store. It can be had again, so that no run fails of it."""
+    try:
+        file_report(report_of(store, run), store.root)
+    except (OSError, CallfolioError) as error:
+        logging.getLogger("callfolio").warning("The report of the run is not in the store: %s", error)
+
+
+def _show_to_prefect(night: Night, report: Callable[[], str]) -> None:
     """Account for the night as a flow, as far as Prefect can, and by ourselves until it is there.
 
     Of a night that is over before that, only a server of the site's own is told.
@@ -147,7 +167,7 @@ def _show_to_prefect(night: Night) -> None:
             from flows.flow import process_recordings
 
             with server:
-                process_recordings(night)
+                process_recordings.with_options(flow_run_name=f"run {night.run_id}")(night, report)
     except Exception as error:
         if night.error is not None:
             raise night.error from None
@@ -181,14 +201,6 @@ def _in_order(sources: tuple[Source, ...], order: Order) -> tuple[Source, ...]:
     if order == "given":
         return sources
 
-    def began(source: Source) -> float:
-        if source.metadata.started_at is not None:
-            return source.metadata.started_at.timestamp()
-        try:
-            return source.path.stat().st_mtime
-        except OSError:
-            return 0.0
-
     return tuple(sorted(sources, key=began, reverse=order == "newest"))
 
 
@@ -203,6 +215,7 @@ def _summary(run_id: str, tally: Tally, report: ProgressReport) -> Summary:
         working_s=report.working_s,
         elsewhere=tally.elsewhere,
         left=tally.left,
+        settling=tally.settling,
     )
 
 
@@ -223,6 +236,10 @@ def _run_row(plan: Plan, assignment: Assignment, started: datetime) -> dict[str,
         "processed": 0,
         "skipped": 0,
         "set_aside": 0,
+        "set_aside_before": None,
+        "elsewhere": None,
+        "left_for_later": None,
+        "settling": None,
         "audio_s": 0.0,
         "wall_s": 0.0,
         "status": "running",
@@ -236,6 +253,10 @@ def _ended(started: datetime, tally: Tally, status: str) -> Row:
         "processed": tally.processed,
         "skipped": tally.skipped,
         "set_aside": len(tally.set_aside),
+        "set_aside_before": tally.set_aside_before,
+        "elsewhere": tally.elsewhere,
+        "left_for_later": tally.left,
+        "settling": tally.settling,
         "audio_s": tally.audio_s,
         "wall_s": (now - started).total_seconds(),
         "status": status,

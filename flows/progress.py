@@ -20,6 +20,7 @@ class Tally:
     set_aside_before: int = 0
     elsewhere: int = 0
     left: int = 0
+    settling: int = 0
     set_aside: list[Outcome] = field(default_factory=list)
     audio_s: float = 0.0
 
@@ -103,6 +104,27 @@ class ProgressReport:
                 file=sys.stderr,
                 flush=True,
             )
+
+    @property
+    def calls(self) -> int:
+        """The calls to process, as far as they are known."""
+        return self._calls
+
+    @property
+    def done(self) -> int:
+        """The calls of these that are done with."""
+        return self._done
+
+    @property
+    def share(self) -> float:
+        """Share of the bytes to process that are done with, 0 to 1."""
+        return min(1.0, self._bytes / self._total_bytes) if self._total_bytes else 0.0
+
+    @property
+    def words(self) -> str:
+        """How many calls are done, and how fast."""
+        speed = self._audio_s / max(self.working_s, 1e-6)
+        return f"{self._done} of {self._calls} calls, {speed:.1f} times as fast as real time"
 
     @property
     def working_s(self) -> float:

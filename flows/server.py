@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.error import URLError
 
@@ -42,7 +43,11 @@ _UVICORN = (
     *("--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"),
     *("--log-level", "critical", "--lifespan", "on"),
 )
-_ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+_BRIEF = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+_LASTING = {"PREFECT__SERVER_FINAL": "1"}
+
+PORT = 4200
+"""Where a server with a UI is looked for, as Prefect's own documents say."""
 
 
 class ServerFails(Exception):
@@ -52,18 +57,19 @@ class ServerFails(Exception):
 class Server:
     """A server for the flows of this process: the site's own where PREFECT_API_URL names one.
 
-    As a context it is what flows speak to, and is ended.
+    As a context it is what flows speak to, and is ended. A `lasting` one starts runs by their schedules and
+    has a UI.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: bool = False) -> None:
         """Start one if there has to be one; `wait` for it before anything else."""
         self._process: subprocess.Popen[bytes] | None = None
         self._url = PREFECT_API_URL.value()
         if self._url is None:
-            port = _free_port()
+            port = PORT if lasting and _is_free(PORT) else _free_port()
             self._url = f"http://127.0.0.1:{port}/api"
             reading, self._lifeline = os.pipe()
-            self._process = _start(port, reading)
+            self._process = _start(port, reading, _LASTING if lasting else _BRIEF)
 
     def wait(self) -> None:
         """Wait until it answers. Raises ServerFails."""
@@ -93,7 +99,7 @@ class Server:
         self._process = None
 
 
-def _start(port: int, pipe: int) -> "subprocess.Popen[bytes]":
+def _start(port: int, pipe: int, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     # Ctrl-C reaches every process of a terminal, and without its server Prefect takes a minute to give up.
     # What is blocked here stays blocked in the process that is started.
@@ -101,7 +107,7 @@ def _start(port: int, pipe: int) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(pipe), str(_NICENESS), *_UVICORN, "--port", str(port)],
-            env={**os.environ, **_ENVIRONMENT, **settings},
+            env={**os.environ, **environment, **settings},
             stdin=subprocess.DEVNULL,
             pass_fds=[pipe],
         )
@@ -121,6 +127,11 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
         except (URLError, OSError):
             time.sleep(_LOOK_S)
     raise ServerFails("Prefect's server did not start in time.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _free_port() -> int:

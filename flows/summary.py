@@ -50,6 +50,8 @@ def _counts(summary: Summary) -> str:
         parts.append(f"{summary.elsewhere} being processed elsewhere")
     if summary.left:
         parts.append(f"{summary.left} left for another run")
+    if summary.settling:
+        parts.append(f"{summary.settling} still being written, left for another run")
     return "Recordings: " + ", ".join(parts)
 
 

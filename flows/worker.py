@@ -20,7 +20,7 @@ from models.selection import Selection
 from pipelines.failures import RecordingFailure, failure_of
 from pipelines.ledger import BACK_OFF_S, BEAT_S, Claim, Ledger, LedgerError, Refusal
 from pipelines.processes import Process
-from pipelines.recording import Recording
+from pipelines.recording import Recording, at_hand
 from pipelines.rows import failure_row, rows_of
 from pipelines.scorecards.cards import Rulebook
 from pipelines.settings import CallSettings
@@ -154,7 +154,7 @@ class Worker:
             raise
         except Exception as error:
             logging.getLogger("callfolio").debug("%s", recording.source, exc_info=error)
-            failure = failure_of(recording.path, error)
+            failure = recording.naming(failure_of(recording.path, error))
             row = failure_row(
                 recording.source, recording.sha256, failure, known.settings_sha256, known.run_id
             )
@@ -166,13 +166,14 @@ class Worker:
     def _process(self, recording: Recording, claim: Claim, tell: Callable[[StageBegun], None]) -> Outcome:
         from pipelines.call import process
 
-        call = process(
-            recording,
-            self._models,
-            self._assignment.settings,
-            lambda stage: tell(StageBegun(recording.source, stage)),
-            lambda: self._judges.result().examples,
-        )
+        with at_hand(recording) as here:
+            call = process(
+                here,
+                self._models,
+                self._assignment.settings,
+                lambda stage: tell(StageBegun(recording.source, stage)),
+                lambda: self._judges.result().examples,
+            )
         rows = self._judges.result().scorer.score_rows(rows_of(call, self._assignment.provenance))
         if not self._ledger.beat(claim):  # it was taken for dead, or the call was erased meanwhile
             return Outcome(recording.source, recording.size, 0.0, None, Refusal("held"))

@@ -41,8 +41,8 @@ class WorkerLost(Exception):
     """The process that had a recording in hand ended. `exit_code` is negative where a signal ended it;
     `limit_s` are the seconds that it had for the recording."""
 
-    def __init__(self, exit_code: int, limit_s: float) -> None:
-        """How it ended, and what it had."""
+    def __init__(self, exit_code: int | None, limit_s: float) -> None:
+        """How it ended, None where that is not known, and what it had."""
         super().__init__(exit_code, limit_s)
         self.exit_code = exit_code
         self.limit_s = limit_s

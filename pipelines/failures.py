@@ -1,7 +1,7 @@
 """Why a recording was set aside: one class for each reason that the `failures` table can hold."""
 
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Final, Self
 
 from models.errors import CallfolioError
@@ -27,6 +27,10 @@ class RecordingFailure(CallfolioError):
         failure.args = (sentence,)
         return failure
 
+    def naming(self, path: Path, source: str) -> Self:
+        """The same failure in a sentence that has `source` where this one has `path`, a fetched copy."""
+        return self._from_sentence(str(self).replace(str(path), source))
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the sentence: unpickling must not call `__init__` of any signature again."""
         return type(self)._from_sentence, (str(self),)
@@ -39,7 +43,7 @@ class Unreadable(RecordingFailure):
     retryable = True
     tries = None
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: PurePath | str, why: str) -> None:
         """`why` completes "it cannot be read because …"."""
         super().__init__(
             f"{path} cannot be read: {why}. Make it readable where it is and run again; it will be retried."
@@ -51,7 +55,7 @@ class BadMetadata(RecordingFailure):
 
     reason = "bad_metadata"
 
-    def __init__(self, path: Path, sidecar: Path, why: str) -> None:
+    def __init__(self, path: PurePath | str, sidecar: PurePath, why: str) -> None:
         """`sidecar` is the metadata file, `why` what is wrong with it."""
         super().__init__(
             f"{path} was not processed because its metadata file {sidecar.name} cannot be used: {why}. "
@@ -64,7 +68,7 @@ class EmptyFile(RecordingFailure):
 
     reason = "empty_file"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: PurePath | str) -> None:
         """`path` is the file."""
         super().__init__(f"{path} is empty: it has no bytes. Copy it again from where it was recorded.")
 

@@ -1,22 +1,33 @@
 """Which recordings to process, and what is known about each before it is heard.
 
-Paths, folders and patterns name recordings; a manifest and the JSON files beside recordings describe them.
+Paths, folders, patterns and addresses name recordings; a manifest and the JSON files beside recordings
+describe them.
 """
 
 import csv
 import glob
+import io
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal, cast
 
 from models.errors import UsageError
 from pipelines.failures import BadMetadata
+from pipelines.inbox import (
+    OutOfReach,
+    RemoteFile,
+    is_address,
+    list_files,
+    local_path,
+    named,
+    read_all,
+)
 
 Kind = Literal["contact_center", "consultation"]
 
@@ -61,39 +72,148 @@ class CallMetadata:
 @dataclass(frozen=True)
 class Source:
     """A file to process, named as the user named it. `problem` is set where its metadata file cannot be used:
-    the recording is then set aside with that reason, and the others are processed."""
+    the recording is then set aside with that reason, and the others are processed. `remote` is set where the
+    file lies elsewhere; `path` is then its bare name."""
 
     path: Path
     metadata: CallMetadata = CallMetadata()
     problem: BadMetadata | None = None
+    remote: RemoteFile | None = None
+
+    @property
+    def name(self) -> str:
+        """What tables and messages call it: the path, or the address without credentials."""
+        return self.remote.address if self.remote else str(self.path)
 
 
-def find_sources(arguments: Sequence[str], manifest: Path | None = None) -> tuple[Source, ...]:
-    """List the recordings that `arguments` (files, folders, glob patterns) name, sorted, each once.
+@dataclass(frozen=True)
+class Period:
+    """Dates from and up to which recordings are wanted, both included; in UTC."""
+
+    since: date | None = None
+    until: date | None = None
+
+    def has(self, moment: datetime) -> bool:
+        """Whether a moment is in it."""
+        day = moment.astimezone(UTC).date()
+        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
+
+    def __bool__(self) -> bool:
+        """Whether it leaves anything out."""
+        return self.since is not None or self.until is not None
+
+
+EVER = Period()
+"""Leaves nothing out."""
+
+_Manifest = dict[Path | str, tuple[Path | RemoteFile, CallMetadata]]
+"""What a manifest says: by real path or address, the file and what is known of it."""
+
+
+def find_sources(
+    arguments: Sequence[str], manifest: Path | str | None = None, period: Period = EVER
+) -> tuple[Source, ...]:
+    """List the recordings that `arguments` (files, folders, patterns, addresses) name, each once and sorted.
 
     Folders are searched to the bottom; hidden files, stores and what surely is no recording are passed over.
     A manifest describes recordings, and names them where there are no arguments. `NAME.json` or
-    `NAME.wav.json` beside `NAME.wav` describes it; what the manifest says counts for more. Raises UsageError
-    where an argument names nothing, or the manifest cannot be used.
+    `NAME.wav.json` beside `NAME.wav` describes it; what the manifest says counts for more. Those that began
+    outside `period` are left out: by their `started_at`, else by the time of the file. An address that was
+    given is the only thing that is connected to. Raises UsageError where an argument names nothing, or the
+    manifest cannot be used.
     """
-    rows = _read_manifest(manifest) if manifest is not None else {}
-    paths = [path for argument in arguments for path in _expand(argument)]
+    rows = _read_manifest(str(manifest)) if manifest is not None else {}
+    given = [local_path(argument) for argument in arguments]
+    paths = [path for argument in given if not is_address(argument) for path in _expand(argument)]
+    listed = [file for argument in given if is_address(argument) for file in list_files(argument)]
+    asked = {named(argument).address: argument for argument in given if is_address(argument)}
+    files = _recordings_in(listed, asked.keys())
+    # All that lies beside a file is known where its folder was listed.
+    whole = [top for top, argument in asked.items() if not glob.has_magic(argument)]
+    known = {
+        file.address for file in listed for top in whole if file.address.startswith(f"{top.rstrip('/')}/")
+    }
     if not arguments:
-        paths = [path for path, _ in rows.values()]
+        paths = [found for found, _ in rows.values() if isinstance(found, Path)]
+        files = [found for found, _ in rows.values() if isinstance(found, RemoteFile)]
+    sources = [*_described(paths, rows), *_described_elsewhere(files, known, rows)]
+    return tuple(source for source in sources if not period or period.has(began(source)))
+
+
+def _described(paths: Sequence[Path], rows: _Manifest) -> Iterator[Source]:
     once: dict[Path, Path] = {}
     for path in sorted(paths, key=str):
         once.setdefault(_identity(path), path)
     sidecars = {_identity(beside) for path in once.values() for beside in _sidecars(path)}
-    sources = []
     for identity, path in once.items():
         if identity in sidecars and path.suffix.lower() == ".json":
             continue
         stated = rows[identity][1] if identity in rows else CallMetadata()
         try:
-            sources.append(Source(path, stated.over(_read_sidecar(path))))
+            yield Source(path, stated.over(_read_sidecar(path)))
         except BadMetadata as problem:
-            sources.append(Source(path, stated, problem))
-    return tuple(sources)
+            yield Source(path, stated, problem)
+
+
+def _described_elsewhere(
+    files: Sequence[RemoteFile], known: Collection[str], rows: _Manifest
+) -> Iterator[Source]:
+    """As `_described`. `known` are the addresses of all files in the folders that were listed."""
+    once = {file.address: file for file in sorted(files, key=lambda file: file.address)}
+    beside = {
+        address: [
+            sidecar
+            for path in _sidecars(Path(file.name))
+            if path.name != file.name
+            and ((sidecar := file.beside(path.name)).address in known or address not in known)
+        ]
+        for address, file in once.items()
+    }
+    content = read_all([sidecar for each in beside.values() for sidecar in each])
+    there = {address for address, found in content.items() if not isinstance(found, FileNotFoundError)}
+    sidecars = {each.address for of_file in beside.values() for each in of_file if each.address in there}
+    for address, file in once.items():
+        if address in sidecars and file.name.lower().endswith(".json"):
+            continue
+        stated = rows[address][1] if address in rows else CallMetadata()
+        path, problem = Path(file.name), None
+        try:
+            for sidecar in [each for each in beside[address] if each.address in there][:1]:
+                said = _metadata_in(content[sidecar.address], address, PurePosixPath(sidecar.key))
+                stated = stated.over(said)
+        except BadMetadata as error:
+            problem = error
+        yield Source(path, stated, problem, file)
+
+
+def _recordings_in(listed: Sequence[RemoteFile], asked: Collection[str]) -> list[RemoteFile]:
+    """Those that may be recordings, by their names; what was named itself is one whatever its name."""
+    stores = {
+        match[1] for file in listed if (match := re.match(r"(.*?)tables/[^/]+/call_date=", file.address))
+    }
+
+    def wanted(file: RemoteFile) -> bool:
+        below = next((file.address.removeprefix(top) for top in asked if file.address.startswith(top)), "")
+        parts = PurePosixPath(below or file.name).parts
+        return (
+            not any(part.startswith(".") for part in parts)
+            and not any(file.address.startswith(store) for store in stores)
+            and _named_like_recording(PurePosixPath(file.key))
+        )
+
+    return [file for file in listed if file.address in asked or wanted(file)]
+
+
+def began(source: Source) -> datetime:
+    """When a recording began, as far as it is known before it is heard: by its metadata, else its file."""
+    if source.metadata.started_at:
+        return source.metadata.started_at
+    if source.remote:
+        return source.remote.modified_at or datetime.now(UTC)
+    try:
+        return datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
+    except OSError:
+        return datetime.now(UTC)  # its failure is told, not passed over
 
 
 def _identity(path: Path) -> Path:
@@ -101,7 +221,7 @@ def _identity(path: Path) -> Path:
 
 
 def _expand(argument: str) -> Iterator[Path]:
-    path = Path(argument).expanduser()
+    path = _at_home(argument)
     if path.is_dir():
         yield from _walk(path)
     elif path.exists() or path.is_symlink():
@@ -140,13 +260,17 @@ def _walk(top: Path) -> Iterator[Path]:
     yield from unreadable  # a folder that cannot be opened is accounted for like a file that cannot
 
 
+def _named_like_recording(path: PurePath) -> bool:
+    return (
+        not path.name.startswith(".")
+        and not path.name.endswith("~")
+        and path.suffix.lower().removeprefix(".") not in _NOT_RECORDINGS.split()
+        and path.name.lower() not in _NOT_RECORDING_NAMES
+    )
+
+
 def _may_be_recording(path: Path) -> bool:
-    if path.name.startswith(".") or path.name.endswith("~"):
-        return False
-    if (
-        path.suffix.lower().removeprefix(".") in _NOT_RECORDINGS.split()
-        or path.name.lower() in _NOT_RECORDING_NAMES
-    ):
+    if not _named_like_recording(path):
         return False
     try:
         return stat.S_ISREG(path.stat().st_mode)
@@ -167,23 +291,34 @@ def _read_sidecar(path: Path) -> CallMetadata:
         if beside == path:
             continue
         try:
-            content = json.loads(beside.read_text(encoding="utf-8-sig"))
+            content: bytes | Exception = beside.read_bytes()
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, RecursionError) as error:
-            raise BadMetadata(path, beside, f"it is not readable JSON ({error})") from error
-        if not isinstance(content, dict):
-            raise BadMetadata(path, beside, "it is not a JSON object with named values")
-        try:
-            return _interpret({name: value for name, value in content.items() if name != "source"})
-        except ValueError as error:
-            raise BadMetadata(path, beside, str(error)) from error
+        except OSError as error:
+            content = error
+        return _metadata_in(content, path, beside)
     return CallMetadata()
 
 
-def _read_manifest(manifest: Path) -> dict[Path, tuple[Path, CallMetadata]]:
-    described: dict[Path, tuple[Path, CallMetadata]] = {}
-    first_row: dict[Path, int] = {}
+def _metadata_in(content: bytes | Exception, source: PurePath | str, sidecar: PurePath) -> CallMetadata:
+    """What a metadata file says that was read, or could not be. Raises BadMetadata."""
+    try:
+        if isinstance(content, Exception):
+            raise content
+        values = json.loads(content.decode("utf-8-sig"))
+    except (OSError, OutOfReach, ValueError, RecursionError) as error:
+        raise BadMetadata(source, sidecar, f"it is not readable JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise BadMetadata(source, sidecar, "it is not a JSON object with named values")
+    try:
+        return _interpret({name: value for name, value in values.items() if name != "source"})
+    except ValueError as error:
+        raise BadMetadata(source, sidecar, str(error)) from error
+
+
+def _read_manifest(manifest: str) -> _Manifest:
+    described: _Manifest = {}
+    first_row: dict[Path | str, int] = {}
     for number, row in _manifest_rows(manifest):
         source = row.pop("source", None)
         if source is None or not str(source).strip():
@@ -196,30 +331,49 @@ def _read_manifest(manifest: Path) -> dict[Path, tuple[Path, CallMetadata]]:
             stated = _interpret(row)
         except ValueError as error:
             raise UsageError(f"{manifest}, row {number}: {error}.") from error
-        path = manifest.parent / Path(str(source)).expanduser()
-        identity = _identity(path)
+        found = _beside(manifest, str(source))
+        identity = _identity(found) if isinstance(found, Path) else found.address
         if identity in described and described[identity][1] != stated:
             raise UsageError(
                 f"{manifest}, row {number}: {source} was described differently in row {first_row[identity]}. "
                 "Keep one of the two rows."
             )
-        described.setdefault(identity, (path, stated))
+        described.setdefault(identity, (found, stated))
         first_row.setdefault(identity, number)
     return described
 
 
-def _manifest_rows(manifest: Path) -> Iterator[tuple[int, dict[str, object]]]:
+def _beside(manifest: str, source: str) -> Path | RemoteFile:
+    """The file that a manifest names: an address, or a path from where the manifest lies."""
+    if is_address(local := local_path(source)):
+        return named(local)
+    if is_address(manifest):
+        return named(manifest).beside(local.removeprefix("./"))
+    return Path(manifest).parent / _at_home(local)
+
+
+def _at_home(text: str) -> Path:
+    """A path, from the home of a user where it begins with `~`; as it stands where there is no such user."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _manifest_rows(manifest: str) -> Iterator[tuple[int, dict[str, object]]]:
     """Rows with the number that a spreadsheet shows: the line of names is row 1."""
     expected = "Expected a CSV (UTF-8) or Parquet file with a column named source."
     try:
-        if manifest.suffix.lower() in (".parquet", ".pq"):
+        content = named(manifest).read() if is_address(manifest) else Path(manifest).read_bytes()
+        if PurePath(manifest).suffix.lower() in (".parquet", ".pq"):
             import pyarrow.parquet  # slow to import, and few manifests are Parquet
 
-            table = pyarrow.parquet.read_table(manifest)
+            table = pyarrow.parquet.read_table(io.BytesIO(content))
             names = table.column_names
             rows: list[dict[str, object]] = table.to_pylist()
         else:
-            with manifest.open(encoding="utf-8-sig", newline="") as file:
+            with io.StringIO(content.decode("utf-8-sig"), newline="") as file:
                 first = file.readline()
                 file.seek(0)
                 delimiter = max(",;\t", key=first.count)
@@ -229,7 +383,12 @@ def _manifest_rows(manifest: Path) -> Iterator[tuple[int, dict[str, object]]]:
                 rows = [cast(dict[str, object], row) for row in reader]
     except FileNotFoundError as error:
         raise UsageError(f"There is no manifest {manifest}. Check the path.") from error
-    except (OSError, ValueError, csv.Error) as error:  # pyarrow's errors are ValueErrors and OSErrors
+    except (
+        OSError,
+        OutOfReach,
+        ValueError,
+        csv.Error,
+    ) as error:  # pyarrow's errors are ValueErrors and OSErrors
         raise UsageError(f"The manifest {manifest} cannot be read: {error}. {expected}") from error
     if "source" not in names:
         raise UsageError(f"The manifest {manifest} has no column named source. {expected}")

@@ -172,6 +172,7 @@ _SETTINGS_SHA256 = (
     "SHA-256, in hexadecimal, of all settings and of the hashes of all models. "
     "A recording is processed again when it is no longer that of the present settings and models."
 )
+_EARLIER = "Null while the run is at work, and where an earlier version did not count them."
 _MODELS = "The models used: name to SHA-256 of its files."
 _LOUDNESS = (
     "Level of the speaker's talk in dBFS as AES17 defines it (root mean square; a sine wave that just "
@@ -898,6 +899,32 @@ RUNS: Final = Table(
         Column("processed", _INT, "Recordings of these that it processed."),
         Column("skipped", _INT, "Recordings of these that were in the store already, or twice in the list."),
         Column("set_aside", _INT, "Recordings of these that it put into `failures`."),
+        Column(
+            "set_aside_before",
+            _INT,
+            "Recordings of these that an earlier run had set aside for good, with the same settings. "
+            f"{_EARLIER}",
+            nullable=True,
+        ),
+        Column(
+            "elsewhere",
+            _INT,
+            f"Recordings of these that another run was at work on. {_EARLIER}",
+            nullable=True,
+        ),
+        Column(
+            "left_for_later",
+            _INT,
+            "Recordings of these that the time did not suffice for, or that another run is to try again. "
+            f"{_EARLIER}",
+            nullable=True,
+        ),
+        Column(
+            "settling",
+            _INT,
+            f"Recordings of these that were left because they were still being written. {_EARLIER}",
+            nullable=True,
+        ),
         Column("audio_s", _DOUBLE, "Sum of `duration_s` of the calls that it processed, in seconds."),
         Column("wall_s", _DOUBLE, "Time since the run began, by the clock on the wall, in seconds."),
         Column(

@@ -72,6 +72,7 @@ class Nights:
         again: bool = False,
         sources: tuple[Source, ...] | None = None,
         meanwhile: Callable[[Workers], None] | None = None,
+        settle_s: float = 0.0,
     ) -> Iterator[tuple[Night, Tally]]:
         tally, store = Tally(), self.store
         selection = Selection("tiny", {})
@@ -96,7 +97,9 @@ class Nights:
                 workforce.assign(assignment, report.doing)
                 if meanwhile is not None:
                     threading.Thread(target=meanwhile, args=(workforce,), daemon=True).start()
-                with Night(found, end, assignment, store, ledger, workforce, report, tally) as night:
+                with Night(
+                    found, end, assignment, store, ledger, workforce, report, tally, settle_s
+                ) as night:
                     yield night, tally
         finally:
             ledger.release(run_id)

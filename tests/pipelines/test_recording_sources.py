@@ -198,6 +198,13 @@ def test_a_recording_that_the_manifest_names_and_that_is_gone_is_listed_for_its_
     assert find_sources([], manifest(tmp_path, "source\ngone.wav\n")) == (Source(tmp_path / "gone.wav"),)
 
 
+def test_the_home_of_nobody_is_a_name_like_any_other(tmp_path: Path) -> None:
+    make(tmp_path, "~nobody-at-all.wav")
+    assert described(tmp_path, "source,queue\n~nobody-at-all.wav,one\n").queue == "one"
+    with pytest.raises(UsageError, match="no file or folder ~nobody-at-all"):
+        find_sources(["~nobody-at-all/calls"])
+
+
 def test_a_parquet_manifest_is_read_with_its_types(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {

@@ -92,9 +92,11 @@ def stub(worker: Any) -> None:
             tell(worker.StageBegun(recording.source, "decode"))
             time.sleep(float(os.environ["CALLFOLIO_TEST_STUB"]))
             poison(recording.path.name)
+            with worker.at_hand(recording) as here:
+                heard = here.path.read_text()
             if "CALLFOLIO_TEST_FULL_AFTER" in os.environ:
                 full_after(int(os.environ["CALLFOLIO_TEST_FULL_AFTER"]), self._store.root)
-            rows = made_call(recording.path.read_text())
+            rows = made_call(heard)
             call = {**rows.call, **self._assignment.provenance, "source": recording.source}
             if not self._ledger.beat(claim):
                 return worker.Outcome(recording.source, recording.size, 0.0, None, worker.Refusal("held"))
