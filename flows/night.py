@@ -178,7 +178,8 @@ class Night:
             self._await_room()
             todo: list[Recording] = []
             for recording in self._identified(chunk):
-                if recording.call_id in finished or recording.call_id in seen:
+                known_of = recording.call_id in finished or recording.call_id in seen
+                if known_of or self._store.erased(recording.call_id):
                     self._tally.skipped += 1
                     _drop(recording)
                 elif recording.call_id in hopeless:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from models.errors import UsageError
 from pipelines.store import disk
-from pipelines.store.beside import ledger_of
+from pipelines.store.beside import forget_beside
 from pipelines.store.parquet import source_key
 from pipelines.versions import versions
 
@@ -85,7 +85,7 @@ def _doomed(store: "Store", condition: str, value: Any, named: Sequence[str] = (
 
 
 def erase(store: "Store", doomed: Doomed, reason: str) -> Erasure:
-    """Erase calls: tables, failures, temporary files, and what the ledger says of them.
+    """Erase calls: tables, failures, temporary files, the ledger, reports, and what is known of inboxes.
 
     A record without personal data is left, and the calls are not written again (`Store.erased` tells). First
     comes a list of the ids of what is to go, which lies in the store until all is done: after a process that
@@ -160,7 +160,7 @@ def _finish(store: "Store") -> int:
         store.days.set_apart({"calls": call_ids, "failures": [*call_ids, *keys]})
     removed = sum(store.remove_call(call_id) for call_id in call_ids)
     removed += store.remove_failures(keys)
-    _forget_in_ledger(store.root, call_ids)
+    forget_beside(store.root, call_ids)
     removed += _clear_temporary(store, set(call_ids))
     about = {**journal["about"], "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")}
     store.tombstones.write(call_ids, about, journal["record"])
@@ -178,9 +178,3 @@ def _clear_temporary(store: "Store", call_ids: set[str]) -> int:
             for path in (store.root / "tmp").iterdir()
             if path.name[1:].partition("~")[0] in call_ids or ".call_date=" in path.name
         )
-
-
-def _forget_in_ledger(root: Path, call_ids: Sequence[str]) -> None:
-    ledger = ledger_of(root)
-    if ledger is not None:
-        ledger.forget(call_ids)

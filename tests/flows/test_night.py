@@ -30,6 +30,7 @@ from pipelines.processes import this_process
 from pipelines.settings import CallSettings
 from pipelines.sources import Source, find_sources
 from pipelines.store import Store, StoreError
+from pipelines.store.erasure import doomed_calls, erase
 
 INJECTED = Path(__file__).parent / "injected"
 SETTINGS = "settings-1"
@@ -136,6 +137,19 @@ def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
 
 def names(count: int) -> list[str]:
     return [f"call-{number:02}" for number in range(count)]
+
+
+def test_what_was_erased_is_not_processed_again_not_even_when_asked_to(nights: Nights) -> None:
+    nights.record("erased", "kept")
+    nights()
+    rows = nights.store.table("calls").to_pylist()
+    [call_id] = [row["call_id"] for row in rows if Path(row["source"]).stem == "erased"]
+    erase(nights.store, doomed_calls(nights.store, [call_id]), "asked for")
+    assert call_id not in {entry.call_id for entry in nights.ledger.entries()}
+    tally = nights(run_id="run-2", again=True)
+    assert nights.begun == {"erased": 1, "kept": 2}
+    assert (tally.processed, tally.skipped) == (1, 1)
+    assert nights.stored == {"kept"}
 
 
 def test_every_recording_is_processed_once(nights: Nights) -> None:

@@ -11,7 +11,7 @@ import pytest
 from keeper import NAMES, fill
 from made_rows import DAY, made_call, made_failure, made_run
 
-from pipelines.store import Store, days, doctor, erasure
+from pipelines.store import Store, beside, days, doctor
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
 from pipelines.store.erasure import doomed_calls, erase
@@ -249,7 +249,7 @@ def test_what_the_ledger_says_otherwise_than_the_tables_is_found(
 
 def test_an_erased_call_is_forgotten_by_the_ledger(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = MadeLedger([Entry(A, "done"), Entry(B, "done")])
-    for module in (doctor, erasure):
+    for module in (doctor, beside):
         monkeypatch.setattr(module, "ledger_of", lambda _: ledger)
     erase(store, doomed_calls(store, [B]), "")
     assert ledger.said == [Entry(A, "done")]
