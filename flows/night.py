@@ -112,6 +112,11 @@ class Night:
         return self._assignment.run_id
 
     @property
+    def begun(self) -> bool:
+        """Whether a worker has begun with a recording."""
+        return self._report.begun
+
+    @property
     def calls(self) -> int:
         """The calls to process, as far as they are known."""
         return self._report.calls

@@ -157,8 +157,10 @@ def _show_to_prefect(night: Night, report: Callable[[], str]) -> None:
     Of a night that is over before that, only a server of the site's own is told.
     """
     ready: Future[Server] = Future()
-    threading.Thread(target=_start_server, args=(ready,), daemon=True).start()
     try:
+        # A server that starts takes a core, which the workers need more while they load their models.
+        night.account(until=lambda: night.begun)
+        threading.Thread(target=_start_server, args=(ready,), daemon=True).start()
         night.account(until=ready.done)
         if night.open or "PREFECT_API_URL" in os.environ:
             # Prefect takes seconds to import.

@@ -127,6 +127,11 @@ class ProgressReport:
         return f"{self._done} of {self._calls} calls, {speed:.1f} times as fast as real time"
 
     @property
+    def begun(self) -> bool:
+        """Whether a recording was begun."""
+        return self._began is not None
+
+    @property
     def working_s(self) -> float:
         """Seconds since the first recording was begun."""
         return time.monotonic() - self._began if self._began else 0.0

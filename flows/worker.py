@@ -106,16 +106,14 @@ class Worker:
     """The models in memory, the store and its ledger: all that one recording after the other is done with."""
 
     def __init__(self, assignment: Assignment) -> None:
-        """Load what listens, and begin to load what reads. Raises what is wrong with the models."""
+        """Load what listens. Raises what is wrong with the models."""
         from models.loaded import load_listeners
 
         self._assignment = assignment
         self._store = Store(assignment.store)
         self._ledger = Ledger(self._store.root, back_off_s=assignment.back_off_s)
         self._models = load_listeners(assignment.selection, assignment.threads)
-        pool = ThreadPoolExecutor(1)
-        self._judges: Future[_Judges] = pool.submit(_judges, assignment, self._models)
-        pool.shutdown(wait=False)
+        self._judges: Future[_Judges] | None = None
 
     def work(self, recording: Recording, tell: Callable[[Begun | StageBegun], None]) -> Outcome:
         """Process a recording into the store or into its `failures`, unless it is not to be processed now.
@@ -166,20 +164,29 @@ class Worker:
     def _process(self, recording: Recording, claim: Claim, tell: Callable[[StageBegun], None]) -> Outcome:
         from pipelines.call import process
 
+        judges = self._judges_ahead()
         with at_hand(recording) as here:
             call = process(
                 here,
                 self._models,
                 self._assignment.settings,
                 lambda stage: tell(StageBegun(recording.source, stage)),
-                lambda: self._judges.result().examples,
+                lambda: judges.result().examples,
             )
-        rows = self._judges.result().scorer.score_rows(rows_of(call, self._assignment.provenance))
+        rows = judges.result().scorer.score_rows(rows_of(call, self._assignment.provenance))
         if not self._ledger.beat(claim):  # it was taken for dead, or the call was erased meanwhile
             return Outcome(recording.source, recording.size, 0.0, None, Refusal("held"))
         self._store.write_call(rows)
         self._ledger.finish(claim)
         return Outcome(recording.source, recording.size, call.audio.duration, None)
+
+    def _judges_ahead(self) -> "Future[_Judges]":
+        """What reads, and what judges by it: loaded while the first call is being listened to."""
+        if self._judges is None:
+            pool = ThreadPoolExecutor(1)
+            self._judges = pool.submit(_judges, self._assignment, self._models)
+            pool.shutdown(wait=False)
+        return self._judges
 
 
 def serve(descriptor: int, memory: int | None) -> None:

@@ -16,10 +16,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from flows.worker import Assignment, Begun, Outcome, StageBegun
 from models.errors import CallfolioError
-from pipelines.recording import Recording
+
+# The first process is started before these are imported, which takes half a second.
+if TYPE_CHECKING:
+    from flows.worker import Assignment, Begun, Outcome
+    from pipelines.recording import Recording
 
 _DEATHS_WITHOUT_WORK = 3
 """Times in a row that a worker may end before it has a recording in hand: something is wrong with all."""
@@ -34,7 +38,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from flows.worker import serve; 
 OnStage = Callable[[str, str], None]
 """Called with a source and the stage that it enters."""
 
-_Job = tuple[Recording, "Future[Outcome]"]
+_Job = tuple["Recording", "Future[Outcome]"]
 
 
 class WorkerLost(Exception):
@@ -66,12 +70,12 @@ class Workers:
         """The processes that there are now."""
         return [each.pid for each in self._each]
 
-    def assign(self, assignment: Assignment, on_stage: OnStage) -> None:
+    def assign(self, assignment: "Assignment", on_stage: OnStage) -> None:
         """Have them load their models, and then take what is submitted."""
         for each in self._each:
             each.begin(assignment, on_stage)
 
-    def submit(self, recording: Recording) -> "Future[Outcome]":
+    def submit(self, recording: "Recording") -> "Future[Outcome]":
         """Have a worker process the recording. The future raises `WorkerLost` where that ended its process,
         and what the worker raised where that has nothing to do with the recording."""
         future: Future[Outcome] = Future()
@@ -110,7 +114,7 @@ class _Worker:
     def pid(self) -> int:
         return self._process.pid
 
-    def begin(self, assignment: Assignment, on_stage: OnStage) -> None:
+    def begin(self, assignment: "Assignment", on_stage: OnStage) -> None:
         self._assignment = assignment
         self._on_stage = on_stage
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -160,8 +164,7 @@ class _Worker:
                     if job is None:
                         return
                     self._connection.send(job[0])
-                    begun = self._listen()
-                    assert isinstance(begun, Begun)
+                    begun = cast("Begun", self._listen())
                     (_, future), job, deaths = job, None, 0
                     if not self._see_through(future, begun):
                         break
@@ -177,11 +180,13 @@ class _Worker:
                 return
             self._start()
 
-    def _see_through(self, future: "Future[Outcome]", begun: Begun) -> bool:
+    def _see_through(self, future: "Future[Outcome]", begun: "Begun") -> bool:
         """Wait for how a recording that is in hand ends. False when the process ended with it.
 
         Raises, here and to whoever waits, what the worker raised.
         """
+        from flows.worker import Begun, Outcome, StageBegun
+
         limit_s = begun.limit_s
         while True:
             try:

@@ -1,10 +1,10 @@
 """The selected models in memory, loaded once and used for every call."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -59,35 +59,41 @@ class _Readers:
 
 
 class ListeningModels:
-    """What listens is in memory; what reads is being loaded, and waited for where it is asked for."""
+    """What listens is in memory; what reads is loaded by the thread that first asks for it."""
 
     def __init__(
         self,
         recogniser: Recogniser,
         diarizer: Diarizer,
         aligner: "Aligner | None",
-        readers: Callable[[], _Readers],
+        load_readers: Callable[[], _Readers],
     ) -> None:
-        """`readers` are loaded beside whatever is done with the others."""
+        """`load_readers` is called once, unless it fails."""
         self.recogniser, self.diarizer, self.aligner = recogniser, diarizer, aligner
-        pool = ThreadPoolExecutor(1)
-        self._readers: Future[_Readers] = pool.submit(readers)
-        pool.shutdown(wait=False)
+        self._load_readers = load_readers
+        self._readers: _Readers | None = None
+        self._loading = Lock()
 
     @property
     def parser(self) -> "Parser":
         """The model that reads."""
-        return self._readers.result().parser
+        return self._reading().parser
 
     @property
     def sentiment(self) -> "SentimentModel":
         """The model that tells moods."""
-        return self._readers.result().sentiment
+        return self._reading().sentiment
 
     @property
     def embedder(self) -> "Embedder | None":
         """The model of meaning."""
-        return self._readers.result().embedder
+        return self._reading().embedder
+
+    def _reading(self) -> _Readers:
+        with self._loading:
+            if self._readers is None:
+                self._readers = self._load_readers()
+            return self._readers
 
 
 def load(selection: Selection, threads: int) -> LoadedModels:
@@ -107,7 +113,7 @@ def load(selection: Selection, threads: int) -> LoadedModels:
 
 
 def load_listeners(selection: Selection, threads: int) -> ListeningModels:
-    """As `load`, but return as soon as a call can be listened to: what reads is loaded beside that.
+    """As `load`, but return as soon as a call can be listened to: what reads is loaded when it is asked for.
 
     What is wrong with a model that reads is raised where that model is asked for.
     """
@@ -135,7 +141,7 @@ def _telling(selection: Selection) -> Iterator[None]:
 
 
 def _readers(selection: Selection, device: str) -> _Readers:
-    # These libraries take seconds to import, and nobody waits for them here.
+    # These libraries take seconds to import, for which nobody waits who only listens.
     from models.embedder import Embedder
     from models.parser import Parser
     from models.sentiment import SentimentModel

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from models.aligner import Aligner
 from models.recogniser import Recogniser
 from models.speech import LanguageGuess, Samples, Segment, SpeechActivity, Vocabulary
 from pipelines.failures import LanguageUnsupported
 from pipelines.word_times import settle_times
+
+if TYPE_CHECKING:
+    from models.aligner import Aligner
 
 
 def find_speech(
@@ -44,7 +47,7 @@ def transcribe(
     language: str,
     vocabulary: Vocabulary,
     recogniser: Recogniser,
-    aligner: Aligner | None,
+    aligner: "Aligner | None",
     on_sound: bool = True,
 ) -> tuple[tuple[Segment, ...], ...]:
     """The segments of each track, all tracks at once, their words' times settled.

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from models.embedder import Embedder
 from models.language import ParsedText, Span
-from models.parser import Parser
-from models.sentiment import SentimentModel
 from models.speech import Interval
 from pipelines.analytics.call_sentiment import scored_text
 from pipelines.analytics.entities import find_entities
@@ -14,9 +12,18 @@ from pipelines.analytics.key_phrases import find_key_phrases
 from pipelines.analytics.questions import is_question
 from pipelines.transcript import Entity, Reading, Sentence, Turn
 
+if TYPE_CHECKING:
+    from models.embedder import Embedder
+    from models.parser import Parser
+    from models.sentiment import SentimentModel
+
 
 def read(
-    turns: Sequence[Turn], language: str, parser: Parser, sentiment: SentimentModel, embedder: Embedder | None
+    turns: Sequence[Turn],
+    language: str,
+    parser: "Parser",
+    sentiment: "SentimentModel",
+    embedder: "Embedder | None",
 ) -> Reading:
     """Read the turns of a call in `language`, an ISO 639-1 code, as far as there are models for it."""
     texts = parser.parse([turn.text for turn in turns], language)
@@ -32,8 +39,8 @@ def _sentences(
     turns: Sequence[Turn],
     texts: Sequence[ParsedText],
     language: str,
-    sentiment: SentimentModel,
-    embedder: Embedder | None,
+    sentiment: "SentimentModel",
+    embedder: "Embedder | None",
 ) -> Iterator[Sentence]:
     said = [span.of(text.text) for text in texts for span in text.sentences]
     scored = [scored_text(span, text) for text in texts for span in text.sentences]
@@ -89,7 +96,7 @@ def when(turn: Turn, span: Span) -> Interval:
 
 
 def _notes(
-    language: str, parser: Parser, sentiment: SentimentModel, embedder: Embedder | None
+    language: str, parser: "Parser", sentiment: "SentimentModel", embedder: "Embedder | None"
 ) -> Mapping[str, str]:
     notes = {}
     if not parser.models(language):
