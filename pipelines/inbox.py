@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from models.errors import CallfolioError, UsageError
+from pipelines.processes import is_pid_in_use
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -194,7 +195,7 @@ def _sweep() -> None:
     """Remove what dead processes of this user left."""
     for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
         with suppress(OSError, ValueError):
-            if left.stat().st_uid == os.getuid() and not _is_alive(int(left.name.split("~")[1])):
+            if left.stat().st_uid == os.getuid() and not is_pid_in_use(int(left.name.split("~")[1])):
                 shutil.rmtree(left)
 
 
@@ -287,13 +288,3 @@ def _address(root: str, key: str) -> str:
 
 def _without_credentials(address: str) -> str:
     return re.sub(r"(://)[^/@]*@", r"\1", address.partition("?")[0])
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

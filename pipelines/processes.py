@@ -38,16 +38,23 @@ def this_process() -> Process:
     return Process(_host(), os.getpid(), _stat(os.getpid())[1])
 
 
+def is_pid_in_use(pid: int) -> bool:
+    """Whether a process of this machine has this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def is_alive(process: Process) -> bool | None:
     """Whether the process still runs. None where that cannot be known: it is of another machine."""
     if process.host != _host():
         return None
-    try:
-        os.kill(process.pid, 0)
-    except ProcessLookupError:
+    if not is_pid_in_use(process.pid):
         return False
-    except PermissionError:
-        pass
     try:
         state, started = _stat(process.pid)
     except ProcessLookupError:

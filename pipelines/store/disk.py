@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import CallfolioError
+from pipelines.processes import is_pid_in_use
 
 _STALE_AFTER_S: Final = 3600.0
 _AT_FDCWD: Final = -100
@@ -116,23 +117,12 @@ def stamp_of(path: Path) -> tuple[int, int]:
 def is_stale(left: Path) -> bool:
     """Whether nobody is writing this file any more: its process is dead, or it is too old."""
     _, host, pid, _ = left.name.split("~") if left.name.count("~") == 3 else ("", "", "0", "")
-    if host == _host() and not is_alive(int(pid)):
+    if host == _host() and not is_pid_in_use(int(pid)):
         return True
     try:
         return time.time() - left.stat().st_mtime > _STALE_AFTER_S
     except FileNotFoundError:
         return False
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this machine has this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def sync_folder(folder: Path) -> None:
