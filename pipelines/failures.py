@@ -231,7 +231,7 @@ class Erased(RecordingFailure):
         """`source` names the recording."""
         super().__init__(
             f"{source} was erased from the store and is not put into it again. Remove the recording too, or "
-            "allow it again: callfolio erase --lift"
+            "allow it again with `callfolio erase --lift`."
         )
 
 

@@ -282,7 +282,9 @@ def _is_store(folder: Path) -> bool:
     return next((folder / "tables").glob("*/call_date=*"), None) is not None
 
 
-def _sidecars(path: Path) -> tuple[Path, Path]:
+def _sidecars(path: Path) -> tuple[Path, ...]:
+    if not path.name:  # the root of a file system
+        return ()
     return path.with_name(path.name + ".json"), path.with_suffix(".json")
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -197,3 +198,34 @@ def test_a_model_for_one_language_takes_all_speech_for_it(recogniser: Recogniser
     assert recogniser.detect_language(heard.samples, heard.activity.chunks) == LanguageGuess("en", 1.0)
     assert recogniser.languages == {"en"}
     assert not recogniser.multilingual
+
+
+def hesitant(votes: dict[str, float], likelihoods: dict[str, float]) -> Recogniser:
+    """A recogniser that hears `votes` for languages, and words as likely as `likelihoods` say in each."""
+    guesses = [(f"<|{code}|>", share) for code, share in votes.items()]
+    made = Recogniser.__new__(Recogniser)
+    model = SimpleNamespace(is_multilingual=True, detect_language=lambda _: [guesses])
+    heard = {
+        "_whisper": SimpleNamespace(encode=lambda _: None, model=model),
+        "_features": lambda *_: None,
+        "_likelihood": lambda _, __, language: likelihoods[language],
+    }
+    made.__dict__.update(heard)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("votes", "likelihoods", "code"),
+    [
+        ({"la": 0.4, "en": 0.3, "cy": 0.05, "fr": 0.25}, {"la": -0.5, "en": -0.3, "fr": -0.9}, "en"),
+        ({"la": 0.4, "en": 0.3, "fr": 0.3}, {"la": -0.2, "en": -0.3, "fr": -0.9}, "la"),
+        ({"es": 0.8, "it": 0.2}, {}, "es"),
+    ],
+    ids=["the words decide", "the words agree", "the vote is clear"],
+)
+def test_where_the_vote_on_the_language_is_close_the_likeliest_words_decide(
+    votes: dict[str, float], likelihoods: dict[str, float], code: str
+) -> None:
+    guess = hesitant(votes, likelihoods).detect_language(np.zeros(LENGTH, np.float32), [Interval(0.0, 5.0)])
+    assert guess.code == code
+    assert guess.confidence == pytest.approx(votes[code])

@@ -26,6 +26,7 @@ EVERY_FAILURE = [
     failures.LanguageUnsupported(PATH, "tlh", ["en", "es"]),
     failures.WorkerDied(PATH, -9),
     failures.TookTooLong(PATH, 600.0),
+    failures.Erased(str(PATH)),
 ]
 
 

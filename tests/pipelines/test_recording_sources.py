@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import UsageError
@@ -274,6 +274,7 @@ def test_a_manifest_that_is_something_else_is_a_wrong_usage(tmp_path: Path, name
         find_sources([], tmp_path / name)
 
 
+@example(b"/")
 @given(st.binary(max_size=200))
 def test_no_bytes_make_a_manifest_fail_in_another_way(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
