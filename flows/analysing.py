@@ -7,20 +7,14 @@ from pathlib import Path
 
 import click
 
+from flows.options import store_option
 from flows.scoring import categories_option, embedder_of, one_call, progress_of, scorecards_option
 from models.errors import UsageError
 
 
 @click.command(epilog="Example: callfolio analyse --store night/ --examples our-examples/")
 @click.argument("calls", nargs=-1, metavar="[CALL]...")
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default=Path("store"),
-    show_default=True,
-    envvar="CALLFOLIO_STORE",
-    help="Folder of the tables.",
-)
+@store_option
 @click.option(
     "--examples",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

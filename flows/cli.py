@@ -30,7 +30,7 @@ from flows.benchmarking import benchmark  # noqa: E402
 from flows.evaluating import evaluate  # noqa: E402
 from flows.keeping import register as register_keeping  # noqa: E402
 from flows.nightly import nightly_of  # noqa: E402
-from flows.options import Duration, replacements_of  # noqa: E402
+from flows.options import Duration, replacements_of, store_option  # noqa: E402
 from flows.reporting import report  # noqa: E402
 from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
@@ -131,14 +131,6 @@ def main(context: click.Context) -> None:
     context.default_map = _config()
 
 
-_store = click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default=Path("store"),
-    show_default=True,
-    envvar="CALLFOLIO_STORE",
-    help="Folder of the tables.",
-)
 _profile = click.option(
     "--profile", envvar="CALLFOLIO_PROFILE", help="Set of models: tiny, base (the default) or standard."
 )
@@ -149,7 +141,7 @@ _format = click.option(
 
 @main.command(epilog="Example: callfolio run recordings/ --kind contact_center --workers 2")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
-@_store
+@store_option
 @_profile
 @click.option(
     "--model",
@@ -347,7 +339,7 @@ def _speakers(text: str) -> int | None:
 
 
 @main.command(epilog="Example: callfolio status --store night/")
-@_store
+@store_option
 @_format
 def status(store: Path, form: str) -> None:
     """Say what is in a store: calls, hours, failures by reason, and the last run."""
@@ -359,7 +351,7 @@ def status(store: Path, form: str) -> None:
 
 @main.command(epilog="Example: callfolio show late_parcel --format json")
 @click.argument("call")
-@_store
+@store_option
 @_format
 def show(call: str, store: Path, form: str) -> None:
     """Print the transcript of a call: by its id, the first digits of it, or the name of its file."""
@@ -373,7 +365,7 @@ def show(call: str, store: Path, form: str) -> None:
 
 @main.command(epilog='Example: callfolio query "select speaker, sum(words) from speakers group by all"')
 @click.argument("sql")
-@_store
+@store_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.options import store_option
 from flows.scoring import one_call
 from models.errors import UsageError
 
@@ -24,21 +25,13 @@ _FOUND = 1
 _CALL_ID = re.compile(r"[0-9a-f]{32}")
 _Path = click.Path(path_type=Path)
 
-_store = click.option(
-    "--store",
-    type=_Path,
-    default=Path("store"),
-    show_default=True,
-    envvar="CALLFOLIO_STORE",
-    help="Folder of the tables.",
-)
 _format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 
 
 @click.command(epilog="Example: callfolio compact --store night/ --before 2026-11-01")
-@_store
+@store_option
 @click.option(
     "--before",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -65,7 +58,7 @@ def compact(store: Path, before: datetime | None, form: str) -> None:
 
 
 @click.command(epilog="Example: callfolio doctor --store night/ --sources")
-@_store
+@store_option
 @click.option(
     "--sources", is_flag=True, help="Look at the recordings too: whether they are there, unchanged."
 )
@@ -100,7 +93,7 @@ def diagnosis(examined: "Examined") -> str:
 
 
 @click.command(epilog="Example: callfolio migrate --store night/")
-@_store
+@store_option
 @_format
 def migrate(store: Path, form: str) -> None:
     """Bring a store that an earlier version of Callfolio wrote up to the present tables.
@@ -124,7 +117,7 @@ def migrate(store: Path, form: str) -> None:
 
 @click.command(epilog="Example: callfolio erase --customer 4711 --store night/ --reason 'request of 3 May'")
 @click.argument("calls", nargs=-1, metavar="[CALL]...")
-@_store
+@store_option
 @click.option("--customer", metavar="ID", help="All calls with this calls.customer_id.")
 @click.option("--older-than", metavar="AGE", help="All calls that began so long ago: 400d, 12w, 2y.")
 @click.option("--reason", default="", help="Goes into the record, which is kept: name nobody in it.")
@@ -224,7 +217,7 @@ def _listed(head: str, sources: Sequence[str]) -> str:
 
 @click.command(epilog="Example: callfolio export s3://analytics/calls --store night/ --since 2026-10-01")
 @click.argument("destination")
-@_store
+@store_option
 @click.option("--tables", metavar="NAMES", help="Tables, with commas between them; else all.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Leave out days before this one.")
 @click.option(

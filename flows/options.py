@@ -1,11 +1,21 @@
 """What several commands' options mean."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
 from models.errors import UsageError
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("store"),
+    show_default=True,
+    envvar="CALLFOLIO_STORE",
+    help="Folder of the tables.",
+)
 
 
 def replacements_of(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -4,17 +4,12 @@ from pathlib import Path
 
 import click
 
+from flows.options import store_option
+
 
 @click.command(epilog="Example: callfolio report last --format json")
 @click.argument("run", default="last", metavar="[RUN|last]")
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default=Path("store"),
-    show_default=True,
-    envvar="CALLFOLIO_STORE",
-    help="Folder of the tables.",
-)
+@store_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def report(run: str, store: Path, form: str) -> None:
     """Say what a run came to: recordings, speed, failures, drift, and the calls to hear first.

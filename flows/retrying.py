@@ -4,20 +4,14 @@ from pathlib import Path
 
 import click
 
+from flows.options import store_option
 from models.errors import UsageError
 
 
 @click.command(epilog="Example: callfolio retry 4711.wav --store night/")
 @click.argument("references", nargs=-1, metavar="[RECORDING]...")
 @click.option("--all", "everything", is_flag=True, help="All that was set aside.")
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default=Path("store"),
-    show_default=True,
-    envvar="CALLFOLIO_STORE",
-    help="Folder of the tables.",
-)
+@store_option
 def retry(references: tuple[str, ...], everything: bool, store: Path) -> None:
     """Have recordings that were set aside tried again, with all their attempts, by the next run.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.options import store_option
 from models.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,14 +44,7 @@ categories_option = click.option(
 
 @click.command(epilog="Example: callfolio score --store night/ --scorecards our-scorecards/")
 @click.argument("calls", nargs=-1, metavar="[CALL]...")
-@click.option(
-    "--store",
-    type=_Path,
-    default=Path("store"),
-    show_default=True,
-    envvar="CALLFOLIO_STORE",
-    help="Folder of the tables.",
-)
+@store_option
 @scorecards_option
 @categories_option
 @click.option(
