@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from flows.limits import Limits, time_limit, watch
 from models.errors import ModelError
+from models.lean import lean_imports
 from models.offline import stay_offline
 from models.quiet import keep_quiet
 from models.selection import Selection
@@ -200,7 +201,8 @@ def serve(descriptor: int, memory: int | None) -> None:
     stay_offline()
     keep_quiet()
     gc.disable()  # what is loaded stays; looking through it again and again takes a tenth of the time
-    import pipelines.call  # noqa: F401 - takes seconds, and nothing has to be known for it
+    with lean_imports():
+        import pipelines.call  # noqa: F401 - takes seconds, and nothing has to be known for it
 
     assignment = connection.recv()
     sending = threading.Lock()

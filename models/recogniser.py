@@ -18,8 +18,8 @@ from typing import Any
 import ctranslate2
 import numpy as np
 import torch
+from faster_whisper import WhisperModel  # WhisperX's differs in what is not used here, and takes a second
 from faster_whisper.tokenizer import Tokenizer
-from whisperx.asr import WhisperModel
 from whisperx.audio import log_mel_spectrogram
 from whisperx.vads import Pyannote
 from whisperx.vads.pyannote import Binarize

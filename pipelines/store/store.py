@@ -158,12 +158,18 @@ class Store:
         contents = {name: parquet_bytes(name, getattr(rows, name), source) for name in PARTS}
         contents["calls"] = parquet_bytes("calls", [call], source)
         failed = [call_id, source_key(source)]
-        with storing(self.root):
-            staged: dict[str, Path] = {}
+        with storing(self.root), ThreadPoolExecutor(_WRITERS) as pool:
+            staged = {name: pool.submit(self._stage, call_id, content) for name, content in contents.items()}
+
+            def publish(name: str) -> None:
+                target = self._path(name, call_date, call_id)
+                disk.publish(staged[name].result(), target)
+                disk.remove(copy for copy in self._copies(name, call_id) if copy != target)
+
             try:
                 # All is on the disk before anything is removed: a full disk costs no call that was there.
-                for name, content in contents.items():
-                    staged[name] = self._stage(call_id, content)
+                for each in staged.values():
+                    each.result()
                 with self._changing(call_id, {"calls": [call_id], "failures": failed}):
                     if self.tombstones.holds(call_id):
                         raise Erased(source)
@@ -171,15 +177,14 @@ class Store:
                         return False
                     disk.remove([self._judging / call_id])
                     disk.remove(self._copies("calls", call_id))
-                    for name, temporary in staged.items():
-                        target = self._path(name, call_date, call_id)
-                        disk.publish(temporary, target)
-                        disk.remove(copy for copy in self._copies(name, call_id) if copy != target)
+                    list(pool.map(publish, PARTS))
+                    publish("calls")
                     for key in failed:
                         disk.remove(self._copies("failures", key))
             finally:
-                for temporary in staged.values():
-                    temporary.unlink(missing_ok=True)
+                for each in staged.values():
+                    if each.exception() is None:
+                        each.result().unlink(missing_ok=True)
                 self.days.discard()
         return True
 

@@ -3,10 +3,12 @@
     python tests/flows/endurance.py --calls 1000
 
 Prints the resident memory of each process at the 100th call (or a tenth of them) and at the last one, the
-calls in a second for each hundred, and the share of the workers' time that was spent outside their stages.
+calls in a second for each hundred, the share of the workers' time that went neither into the stages of a call
+nor into writing its rows, and the share of the processor time that was not the workers'.
 """
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -28,6 +30,15 @@ def resident(pid: int) -> float:
         return 0.0
 
 
+def processor_seconds(pid: int) -> float:
+    """Seconds, 0 where the process is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return 0.0
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(
@@ -43,6 +54,7 @@ def main() -> None:
     process = batch.started("store")
     ends: list[float] = []
     memory: dict[int, dict[str, float]] = {}
+    spent: dict[str, float] = {}
     first = None
     while process.poll() is None:
         lines = trace.read_text().splitlines() if trace.exists() else []
@@ -55,6 +67,7 @@ def main() -> None:
             sizes = {f"{kind} {pid}": resident(pid) for kind, pids in living.items() for pid in pids}
             if all(sizes.values()):  # at the end they end one after the other
                 memory[done] = sizes
+                spent = {kind: sum(map(processor_seconds, pids)) for kind, pids in living.items()}
         time.sleep(_LOOK_S)
     assert first is not None, (folder / "store.log").read_text()
     counts = sorted(memory)
@@ -73,10 +86,16 @@ def main() -> None:
         Store(folder / "store", create=False),
         "select sum(list_sum(map_values(stage_s))) as stages, sum(stage_s['diarize']) as beside from calls",
     ).to_pylist()
+    stored = sum(
+        float(line.split()[1]) for line in trace.read_text().splitlines() if line.startswith("stored")
+    )
+    total = (ends[-1] - first) * chosen.workers
     # Diarization runs beside the other stages.
-    busy = row["stages"] - row["beside"]
-    outside = 1 - busy / ((ends[-1] - first) * chosen.workers)
-    print(f"{len(ends)} calls; outside the workers' stages: {outside:.1%} of the time")
+    orchestration = 1 - (row["stages"] - row["beside"] + stored) / total
+    print(f"{len(ends)} calls; of the workers' time {stored / total:.1%} went into writing rows and ", end="")
+    print(f"{orchestration:.1%} into orchestration")
+    shares = {kind: seconds / sum(spent.values()) for kind, seconds in spent.items()}
+    print("processor time: " + ", ".join(f"{kind} {share:.1%}" for kind, share in shares.items()))
     shutil.rmtree(folder)
 
 

@@ -80,7 +80,7 @@ def begun_after_commit(trace: Path) -> list[str]:
         what, name = line.split(" ", 1)
         if what == "commit":
             committed.add(name)
-        elif name in committed:
+        elif what == "begin" and name in committed:
             again.append(name)
     return again
 

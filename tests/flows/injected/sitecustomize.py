@@ -1,9 +1,9 @@
 """What tests put below worker processes: a trace of what they do, and recordings that are their end.
 
 Python imports a module of this name when it starts, if it is on its path. With CALLFOLIO_TEST_TRACE, a
-file, each recording that is begun and each call that is committed has a line in it. With
-CALLFOLIO_TEST_STUB, nothing is heard: rows are made up from the bytes of a recording, in as many seconds as
-that says.
+file, each recording that is begun and each call that is committed has a line in it, and so have the seconds
+that its rows took. With CALLFOLIO_TEST_STUB, nothing is heard: rows are made up from the bytes of a
+recording, in as many seconds as that says.
 """
 
 import importlib.abc
@@ -39,8 +39,10 @@ def trace_commit(store: Any) -> None:
     write_call = store.Store.write_call
 
     def traced(self: Any, rows: Any) -> None:
+        began = time.monotonic()
         write_call(self, rows)
         note("commit", Path(rows.call["source"]).name)
+        note("stored", time.monotonic() - began)
 
     store.Store.write_call = traced
 
