@@ -11,7 +11,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -156,46 +156,56 @@ def _show_to_prefect(night: Night, report: Callable[[], str]) -> None:
 
     Of a night that is over before that, only a server of the site's own is told.
     """
-    ready: Future[Server] = Future()
-    try:
-        # A server that starts takes a core, which the workers need more while they load their models.
-        night.account(until=lambda: night.begun)
-        threading.Thread(target=_start_server, args=(ready,), daemon=True).start()
-        night.account(until=ready.done)
-        if night.open or "PREFECT_API_URL" in os.environ:
+    over = threading.Event()
+    starting: Future[Server] | None = None
+    # It is waited for at the end: Python ends in an abort where another thread is in an extension then.
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            # A server that starts takes a core, which the workers need more while they load their models.
+            night.account(until=lambda: night.begun)
+            if not _is_shown(night):
+                return
+            starting = pool.submit(_start_server, over)
+            night.account(until=starting.done)
+            if not _is_shown(night):
+                return
             # Prefect takes seconds to import.
-            server = ready.result()
+            server = starting.result()
 
             from flows.flow import process_recordings
 
             with server:
                 process_recordings.with_options(flow_run_name=f"run {night.run_id}")(night, report)
-    except Exception as error:
-        if night.error is not None:
-            raise night.error from None
-        logging.getLogger("callfolio").debug("Prefect fails; the run goes on without it", exc_info=error)
-    finally:
-        ready.add_done_callback(_end_server)
+        except Exception as error:
+            if night.error is not None:
+                raise night.error from None
+            logging.getLogger("callfolio").debug("Prefect fails; the run goes on without it", exc_info=error)
+        finally:
+            over.set()
+            if starting is not None:
+                starting.add_done_callback(_end_server)
 
 
-def _start_server(ready: "Future[Server]") -> None:
+def _is_shown(night: Night) -> bool:
+    return night.open or "PREFECT_API_URL" in os.environ
+
+
+def _start_server(over: threading.Event) -> "Server":
+    """A server that answers, unless the night is `over` before."""
+    from flows.server import Server
+
+    server = Server()
     try:
-        from flows.server import Server
-
-        server = Server()
-        try:
-            server.wait()
-        except BaseException:
-            server.close()
-            raise
-        ready.set_result(server)
-    except Exception as error:
-        ready.set_exception(error)
+        server.wait(over)
+    except BaseException:
+        server.close()
+        raise
+    return server
 
 
-def _end_server(ready: "Future[Server]") -> None:
-    if ready.exception() is None:
-        ready.result().close()
+def _end_server(started: "Future[Server]") -> None:
+    if started.exception() is None:
+        started.result().close()
 
 
 def _in_order(sources: tuple[Source, ...], order: Order) -> tuple[Source, ...]:

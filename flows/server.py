@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ _NICENESS = 5
 """The server's lower priority: while it starts, models are being loaded on the same cores."""
 
 _LOOK_S = 0.1
+_ANSWERS_S = 2.0
 _PATIENCE_S = 5.0
 
 # A process that is killed stops nothing that it has started; the server hears that its pipe has closed.
@@ -71,10 +73,10 @@ class Server:
             reading, self._lifeline = os.pipe()
             self._process = _start(port, reading, _LASTING if lasting else _BRIEF)
 
-    def wait(self) -> None:
-        """Wait until it answers. Raises ServerFails."""
+    def wait(self, over: threading.Event | None = None) -> None:
+        """Wait until it answers. Raises ServerFails, also where nobody needs it any more: it is `over`."""
         if self._process is not None:
-            _wait(str(self._url), self._process)
+            _wait(str(self._url), self._process, over or threading.Event())
 
     def __enter__(self) -> Self:
         self._settings = temporary_settings(updates={PREFECT_API_URL: self._url})
@@ -116,16 +118,16 @@ def _start(port: int, pipe: int, environment: Mapping[str, str]) -> "subprocess.
         os.close(pipe)
 
 
-def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+def _wait(url: str, process: "subprocess.Popen[bytes]", over: threading.Event) -> None:
     deadline = time.monotonic() + PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not over.is_set():
         if process.poll() is not None:
             raise ServerFails(f"Prefect's server ended with status {process.returncode}.")
         try:
-            with urllib.request.urlopen(f"{url}/health", timeout=_PATIENCE_S):
+            with urllib.request.urlopen(f"{url}/health", timeout=_ANSWERS_S):
                 return
         except (URLError, OSError):
-            time.sleep(_LOOK_S)
+            over.wait(_LOOK_S)
     raise ServerFails("Prefect's server did not start in time.")
 
 

@@ -9,17 +9,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pytest
 from made_audio import tone, wav_bytes
 from sample_calls import ROOT, SAMPLE_CALLS, samples_of
 
+from flows import processing
+from flows.night import Night
+from flows.server import ServerFails
 from models.bundle import models_dir
 from models.speech import SAMPLE_RATE
 from pipelines.decoding import decode
@@ -494,3 +498,34 @@ def test_a_model_that_cannot_be_loaded_stops_the_run_and_is_no_fault_of_the_reco
     assert "Traceback" not in ran.err
     assert ran.reasons == {}
     assert [run["status"] for run in ran.rows("select status from runs")] == ["failed"]
+
+
+class _ShortNight:
+    """A night that is over as soon as Prefect's server begins to start."""
+
+    error = None
+    run_id = "short"
+    begun = True
+
+    def __init__(self) -> None:
+        self.open = True
+
+    def account(self, until: Callable[[], bool]) -> None:
+        if until.__name__ == "done":
+            self.open = False
+
+
+def test_a_server_that_still_starts_when_the_night_is_over_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    ended = []
+
+    def start(over: threading.Event) -> None:
+        assert over.wait(30.0)
+        ended.append("started in vain")
+        raise ServerFails("Nobody needs it.")
+
+    monkeypatch.setattr(processing, "_start_server", start)
+    processing._show_to_prefect(cast(Night, _ShortNight()), lambda: "the report")
+    assert ended == ["started in vain"]
