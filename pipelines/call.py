@@ -67,6 +67,7 @@ def process(
                 models.recogniser,
                 models.aligner,
                 levers.word_edges_on_sound,
+                levers.verbatim_prompt,
             )
         with stage("attribute"):
             diarization = speakers_of(channels, activity, voices.result())

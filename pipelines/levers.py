@@ -19,6 +19,9 @@ class Levers:
     """What the recogniser decodes at once is cut at the longest pauses, with a margin, and not filled up to
     its limit."""
 
+    verbatim_prompt: bool = True
+    """The recogniser is shown what people say twice, in the languages that have a text for it."""
+
     word_edges_on_sound: bool = True
     """Words begin and end where the sound beside them does, and last no longer than a word can."""
 

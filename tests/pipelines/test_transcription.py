@@ -1,6 +1,7 @@
 """What is said on each track, and in which language, by the smallest real model."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -8,12 +9,19 @@ from sample_calls import SAMPLE_CALLS, word_error
 
 from models.loaded import LoadedModels
 from models.recogniser import Recogniser
-from models.speech import SAMPLE_RATE, Interval, LanguageGuess, SpeechActivity, Vocabulary
+from models.speech import (
+    SAMPLE_RATE,
+    Interval,
+    LanguageGuess,
+    Segment,
+    SpeechActivity,
+    Vocabulary,
+)
 from pipelines.channels import separate
 from pipelines.cross_talk import without_cross_talk
 from pipelines.decoding import decode
 from pipelines.failures import LanguageUnsupported
-from pipelines.transcription import choose_language, find_speech, transcribe
+from pipelines.transcription import VERBATIM, choose_language, find_speech, transcribe
 from pipelines.word_times import LONGEST_WORD_S
 
 KNEE_PAIN = SAMPLE_CALLS["knee_pain"]
@@ -47,6 +55,36 @@ def test_without_speech_there_is_nothing_to_transcribe(recogniser: Recogniser) -
         (),
         (),
     )
+
+
+class Listener:
+    """A recogniser that hears nothing, and keeps what it was told."""
+
+    def transcribe(self, *asked: Any) -> tuple[Segment, ...]:
+        [*_, self.told] = asked
+        return ()
+
+
+def told(language: str, vocabulary: Vocabulary, verbatim: bool = True) -> Vocabulary:
+    listener = Listener()
+    recogniser = cast(Recogniser, listener)
+    transcribe([SILENCE], [NOTHING], language, vocabulary, recogniser, None, verbatim=verbatim)
+    assert isinstance(listener.told, Vocabulary)
+    return listener.told
+
+
+def test_a_recogniser_is_shown_that_what_is_said_twice_is_written_twice() -> None:
+    assert told("en", Vocabulary("Omeprazole")) == Vocabulary("Omeprazole", VERBATIM["en"])
+
+
+def test_a_prompt_of_the_users_own_is_shown_instead() -> None:
+    own = Vocabulary(prompt="Dr. Nowak, Station 3.")
+    assert told("en", own) == own
+
+
+def test_nothing_is_shown_in_a_language_without_such_a_text_or_with_the_lever_off() -> None:
+    assert told("es", Vocabulary()) == Vocabulary()
+    assert told("en", Vocabulary(), verbatim=False) == Vocabulary()
 
 
 @pytest.mark.slow
