@@ -2,7 +2,7 @@
 
 import heapq
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from itertools import chain, islice, repeat
@@ -19,9 +19,10 @@ from pipelines.failures import RanOutOfMemory, RecordingFailure, TookTooLong, Wo
 from pipelines.inbox import Scratch, discard
 from pipelines.ledger import KnownFile, Ledger, Refusal
 from pipelines.recording import Recording, StillWritten, identify
+from pipelines.restating import Restatement, Stated, restatement, stated_calls
 from pipelines.rows import failure_row
 from pipelines.seen import Seen
-from pipelines.sources import Source
+from pipelines.sources import CallMetadata, Source
 from pipelines.store import Store
 
 _KILLED = -9
@@ -173,8 +174,14 @@ class Night:
                 if entry.settings_sha256 == known.settings_sha256
             }
             lost = {entry.call_id for entry in self._ledger.entries("waiting") if entry.lost}
+        stated: Mapping[str, Stated] = {}
+        if finished and (
+            said := [each.metadata for each in self._sources if each.metadata != CallMetadata()]
+        ):
+            stated = stated_calls(self._store, any(each.channel_roles for each in said))
         seen: set[str] = set()
         last: list[Recording] = []
+        to_restate: list[Recording] = []
         size = number = 0
         for chunk in _chunks(self._sources):
             if self._over:
@@ -183,8 +190,16 @@ class Night:
             self._await_room()
             todo: list[Recording] = []
             for recording in self._identified(chunk):
+                said = Restatement()
+                if recording.call_id in finished and recording.call_id not in seen:
+                    said = _said_anew(recording, stated)
+                if said.reheard:
+                    finished.remove(recording.call_id)
                 known_of = recording.call_id in finished or recording.call_id in seen
-                if known_of or self._store.erased(recording.call_id):
+                if said and known_of:
+                    to_restate.append(recording)
+                    _drop(recording)
+                elif known_of or self._store.erased(recording.call_id):
                     self._tally.skipped += 1
                     _drop(recording)
                 elif recording.call_id in hopeless:
@@ -200,7 +215,8 @@ class Night:
             self._ledger.expect(todo, known.settings_sha256)
             for recording in todo:
                 self._hand_out(recording)
-        for recording in last:
+        # What costs a fraction of a second comes after what may not be done by the morning.
+        for recording in last + to_restate:
             self._hand_out(recording)
         self._report.begin(len(seen - finished - hopeless), size)
 
@@ -288,6 +304,7 @@ class Night:
             return
         except WorkerLost as loss:
             outcome = self._mourn(recording, loss)
+        self._tally.restated += outcome.restated
         if outcome.failure is not None:
             self._failed[recording.call_id] = outcome
         if isinstance(outcome.refusal, Refusal):
@@ -350,6 +367,12 @@ class Night:
     def _close(self) -> None:
         self._tally.elsewhere += len(self._held)
         self._held = []
+
+
+def _said_anew(recording: Recording, stated: Mapping[str, Stated]) -> Restatement:
+    """What is said of a call otherwise than the store has it."""
+    known = stated.get(recording.call_id)
+    return restatement(recording.metadata, known.call, known.speakers) if known else Restatement()
 
 
 def _drop(recording: Recording) -> None:

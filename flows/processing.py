@@ -65,7 +65,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did with its recordings; `skipped` were in the store, or twice in the list.
+    """What a run did with its recordings; `skipped` were in the store, or twice in the list. Of these,
+    `restated` have other metadata now.
 
     `set_aside_before` are those that an earlier run set aside for good, with the same settings; `elsewhere`
     those that another run was processing to the end; `left` those that the time did not suffice for, or that
@@ -83,6 +84,7 @@ class Summary:
     elsewhere: int = 0
     left: int = 0
     settling: int = 0
+    restated: int = 0
 
 
 def threads_of(workers: int) -> int:
@@ -228,6 +230,7 @@ def _summary(run_id: str, tally: Tally, report: ProgressReport) -> Summary:
         elsewhere=tally.elsewhere,
         left=tally.left,
         settling=tally.settling,
+        restated=tally.restated,
     )
 
 

@@ -13,7 +13,7 @@ from flows.worker import Outcome
 
 @dataclass
 class Tally:
-    """What has become of a run's recordings so far."""
+    """What has become of a run's recordings so far; `restated` of those `skipped` have other metadata now."""
 
     processed: int = 0
     skipped: int = 0
@@ -21,6 +21,7 @@ class Tally:
     elsewhere: int = 0
     left: int = 0
     settling: int = 0
+    restated: int = 0
     set_aside: list[Outcome] = field(default_factory=list)
     audio_s: float = 0.0
 

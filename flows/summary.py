@@ -41,7 +41,8 @@ def summarise(summary: Summary, root: Path) -> str:
 def _counts(summary: Summary) -> str:
     parts = [f"{summary.processed} processed"]
     if summary.skipped:
-        parts.append(f"{summary.skipped} in the store already")
+        anew = f" ({summary.restated} with metadata brought up to date)" if summary.restated else ""
+        parts.append(f"{summary.skipped} in the store already{anew}")
     if summary.set_aside:
         parts.append(f"{len(summary.set_aside)} set aside")
     if summary.set_aside_before:

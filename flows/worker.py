@@ -7,31 +7,36 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.limits import Limits, time_limit, watch
-from models.errors import ModelError
+from models.errors import ModelError, UsageError
 from models.lean import lean_imports
 from models.offline import stay_offline
 from models.quiet import keep_quiet
 from models.selection import Selection
-from pipelines.failures import RecordingFailure, failure_of
+from pipelines.failures import Erased, RecordingFailure, failure_of
 from pipelines.ledger import BACK_OFF_S, BEAT_S, Claim, Ledger, LedgerError, Refusal
 from pipelines.processes import Process
 from pipelines.recording import Recording, at_hand
+from pipelines.restating import restated, restatement, said_before
 from pipelines.rows import failure_row, rows_of
 from pipelines.scorecards.cards import Rulebook
 from pipelines.settings import CallSettings
+from pipelines.sources import CallMetadata
 from pipelines.store import Store, StoreError
-from pipelines.tables import Row
+from pipelines.tables import CallRows, Row
 
 if TYPE_CHECKING:
     from models.loaded import Models
     from pipelines.analytics.examples import Examples
     from pipelines.scorecards.scoring import Scorer
+
+_PASSES = 5
+"""Times that a call is restated anew because another process wrote it meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Assignment:
 class Outcome:
     """How a recording ended. It is in the store where there is neither a `failure` nor a `refusal`.
 
-    A failed one is tried again at `retry_at`, in seconds since 1970, unless that is None.
+    A failed one is tried again at `retry_at`, in seconds since 1970, unless that is None. `restated` is for a
+    call that was in the store, whose rows now have what its metadata says by now.
     """
 
     source: str
@@ -78,6 +84,7 @@ class Outcome:
     failure: RecordingFailure | None
     refusal: Refusal | None = None
     retry_at: float | None = None
+    restated: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,17 +145,16 @@ class Worker:
             recording,
             known.settings_sha256,
             known.run_id,
-            lambda: self._store.holds(
-                recording.call_id, known.settings_sha256, known.run_id if known.again else None
-            ),
+            lambda: self._is_done(recording),
             known.keeper,
             known.again,
         )
-        if isinstance(claim, Refusal):
-            return Outcome(recording.source, recording.size, 0.0, None, claim, claim.not_before)
         try:
+            if isinstance(claim, Refusal):
+                changed = claim.why == "done" and self._restate(recording)
+                return Outcome(recording.source, recording.size, 0.0, None, claim, claim.not_before, changed)
             with _beating(self._ledger, claim):
-                return self._process(recording, claim, tell)
+                return self._process(self._as_described(recording), claim, tell)
         except (StoreError, ModelError):
             raise
         except Exception as error:
@@ -157,10 +163,64 @@ class Worker:
             row = failure_row(
                 recording.source, recording.sha256, failure, known.settings_sha256, known.run_id
             )
+            if isinstance(claim, Refusal):
+                self._store.write_failure(row)
+                return Outcome(recording.source, recording.size, 0.0, failure)
             self._store.write_failure(row, None if failure.tries is None else claim.attempts)
             entry = self._ledger.set_aside(claim, failure)
             retry_at = None if entry is None else entry.not_before
             return Outcome(recording.source, recording.size, 0.0, failure, retry_at=retry_at)
+
+    def _is_done(self, recording: Recording) -> bool:
+        """Whether the store has the call as the run would make it, but for what can be restated."""
+        known = self._assignment
+        run_id = known.run_id if known.again else None
+        if not self._store.holds(recording.call_id, known.settings_sha256, run_id):
+            return False
+        row = self._store.row_of(recording.call_id)
+        return known.again or row is None or not restatement(recording.metadata, row, ()).reheard
+
+    def _as_described(self, recording: Recording) -> Recording:
+        """With what was said earlier of a call that is processed again, where nothing is said of that now."""
+        with suppress(UsageError):  # it went meanwhile
+            if self._store.row_of(recording.call_id) is not None:
+                before = said_before(self._store.read_call(recording.call_id))
+                return replace(recording, metadata=recording.metadata.over(before))
+        return recording
+
+    def _restate(self, recording: Recording) -> bool:
+        """Bring what is said about a call in the store by now into its rows; false where nothing is to be.
+
+        Nothing is heard again. What it is judged, and with other roles what is found in its words, follows.
+        """
+        if recording.metadata == CallMetadata():
+            return False
+        from pipelines.rereading import rows_of_stored
+
+        with suppress(UsageError, Erased):  # it went meanwhile
+            for _ in range(_PASSES):
+                stored = self._store.read_stored(recording.call_id)
+                before = rows_of_stored(stored)
+                said = restatement(recording.metadata, before.call, before.speakers)
+                if not said.columns and not said.reread:
+                    return False
+                after = self._judged_anew(restated(before, recording.metadata), said.reread)
+                if self._store.write_call(after, instead_of=stored):
+                    return True
+        return False
+
+    def _judged_anew(self, rows: CallRows, reread: bool) -> CallRows:
+        judges, models = self._judges_ahead().result(), self._models
+        if not reread:
+            return judges.scorer.score_rows(rows)
+        from pipelines.rereading import Reader, read_again
+
+        model = self._assignment.selection.models.get("sentence_embedding")
+        sha256 = model.sha256 if model else ""
+        return read_again(
+            rows,
+            Reader(models.parser, models.sentiment, models.embedder, sha256, judges.examples, judges.scorer),
+        )
 
     def _process(self, recording: Recording, claim: Claim, tell: Callable[[StageBegun], None]) -> Outcome:
         from pipelines.call import process

@@ -31,11 +31,11 @@ _PASSES: Final = 5
 
 @dataclass(frozen=True)
 class Reader:
-    """What calls are read with; `embedder_sha256` tells its model from all others."""
+    """What calls are read with; `embedder_sha256` tells its model from all others, and is empty for none."""
 
     parser: Parser
     sentiment: SentimentModel
-    embedder: Embedder
+    embedder: Embedder | None
     embedder_sha256: str
     examples: Examples
     scorer: Scorer

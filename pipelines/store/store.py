@@ -146,7 +146,8 @@ class Store:
     def write_call(self, rows: CallRows, instead_of: "StoredCall | None" = None) -> bool:
         """Put a call into the store in place of what the store has of it, and drop its failures.
 
-        With `instead_of`, only where the store still has that; returns whether the call was put there.
+        With `instead_of`, only where the store still has that; returns whether the call was put there. Where
+        nothing but its row of `calls` is another, that alone is replaced, in one step.
 
         Raises InvariantBroken, before anything is touched, when the rows contradict each other; Erased when
         the call was erased for good; StoreError when the disk is full or the like: the call is then in the
@@ -155,7 +156,8 @@ class Store:
         check_call(rows)
         source, call_id, call_date = (rows.call[name] for name in ("source", "call_id", PARTITION))
         call = {name: value for name, value in rows.call.items() if name != PARTITION}
-        contents = {name: parquet_bytes(name, getattr(rows, name), source) for name in PARTS}
+        parts = () if instead_of is not None and _same_parts(rows, instead_of) else PARTS
+        contents = {name: parquet_bytes(name, getattr(rows, name), source) for name in parts}
         contents["calls"] = parquet_bytes("calls", [call], source)
         failed = [call_id, source_key(source)]
         with storing(self.root), ThreadPoolExecutor(_WRITERS) as pool:
@@ -175,9 +177,10 @@ class Store:
                         raise Erased(source)
                     if instead_of is not None and not self._is_unchanged(instead_of):
                         return False
-                    disk.remove([self._judging / call_id])
-                    disk.remove(self._copies("calls", call_id))
-                    list(pool.map(publish, PARTS))
+                    if parts:
+                        disk.remove([self._judging / call_id])
+                        disk.remove(self._copies("calls", call_id))
+                        list(pool.map(publish, parts))
                     publish("calls")
                     for key in failed:
                         disk.remove(self._copies("failures", key))
@@ -428,14 +431,16 @@ class Store:
 
         Raises StoreError.
         """
+        row = self.row_of(call_id)
+        return (
+            row is not None and row["settings_sha256"] == settings_sha256 and run_id in (None, row["run_id"])
+        )
+
+    def row_of(self, call_id: str) -> Row | None:
+        """A call's row of `calls` with its `call_date`; None where there is none. Raises StoreError."""
         with storing(self.root), suppress(FileNotFoundError):
-            row = self._row_of_call(call_id)
-            return (
-                row is not None
-                and row["settings_sha256"] == settings_sha256
-                and run_id in (None, row["run_id"])
-            )
-        return False
+            return self._row_of_call(call_id)
+        return None
 
     def find_calls(self, reference: str) -> Sequence[str]:
         """The ids of the calls that `reference` may mean, in order of `call_id`.
@@ -460,9 +465,7 @@ class Store:
         Raises UsageError when there is no such call, StoreError when it cannot be read.
         """
         stored = self.read_stored(call_id)
-        parts = {
-            name: tuple(table.to_pylist(maps_as_pydicts="strict")) for name, table in stored.tables.items()
-        }
+        parts = {name: tuple(_in_python(table)) for name, table in stored.tables.items()}
         return CallRows(stored.row, **{name: parts.get(name, ()) for name in PARTS})
 
     def read_stored(self, call_id: str) -> "StoredCall":
@@ -655,6 +658,18 @@ class Store:
     def _stage(self, key: str, content: memoryview | bytes) -> Path:
         """A temporary file with this content, on the disk when this returns."""
         return disk.stage(self.root / "tmp", key, content)
+
+
+def _same_parts(rows: CallRows, stored: StoredCall) -> bool:
+    """Whether a call is on the same day as in the store, with the same rows in all tables but `calls`."""
+    return rows.call[PARTITION] == stored.row[PARTITION] and all(
+        name in stored.tables and list(getattr(rows, name)) == _in_python(stored.tables[name])
+        for name in PARTS
+    )
+
+
+def _in_python(table: pa.Table) -> list[Row]:
+    return list(table.to_pylist(maps_as_pydicts="strict"))
 
 
 def _utc_date(instant: dt.datetime) -> dt.date:

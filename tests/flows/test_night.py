@@ -4,6 +4,7 @@ The processes, the store and the ledger are real; rows are made up from the byte
 (`injected/sitecustomize.py`), and recordings of some names are the end of whoever works on them.
 """
 
+import json
 import os
 import signal
 import threading
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,87 @@ def test_what_is_in_the_store_is_skipped_and_files_that_are_known_are_not_read_a
     assert (tally.processed, tally.skipped) == (0, 5)
     assert [path for path in read if path.suffix == ".wav"] == []
     assert nights.begun == Counter(names(5))
+
+
+def describe(nights: Nights, **of_calls: dict[str, Any]) -> None:
+    for name, said in of_calls.items():
+        (nights.folder / "calls" / f"{name.replace('_', '-')}.json").write_text(json.dumps(said))
+
+
+def rows(nights: Nights) -> dict[str, dict[str, Any]]:
+    table = nights.store.table("calls").to_pylist(maps_as_pydicts="strict")
+    return {Path(row["source"]).stem: row for row in table}
+
+
+def test_metadata_that_has_changed_is_brought_into_the_store_and_nothing_is_heard_again(
+    nights: Nights,
+) -> None:
+    nights.record(*names(4))
+    describe(nights, call_00={"agent_id": "a1", "team": "north"}, call_03={"agent_id": "a9"})
+    nights()
+    describe(
+        nights,
+        call_00={"agent_id": "a2", "shift": "late"},
+        call_01={"customer_id": "c7", "started_at": "2024-02-29T23:30:00-02:00"},
+    )
+    (nights.folder / "calls" / "call-03.json").unlink()
+    before = rows(nights)
+    tally = nights(run_id="run-2")
+    assert (tally.processed, tally.skipped, tally.restated) == (0, 4, 2)
+    after = rows(nights)
+    assert after["call-00"]["agent_id"] == "a2"
+    assert after["call-00"]["metadata"] == {"version": "0", "team": "north", "shift": "late"}
+    assert after["call-01"]["customer_id"] == "c7"
+    assert after["call-01"]["call_date"] == date(2024, 3, 1)
+    assert [after[name] for name in ("call-02", "call-03")] == [
+        before[name] for name in ("call-02", "call-03")
+    ]
+    assert nights.begun == Counter(names(4))
+    assert nights._traced("restate") == Counter(["call-00", "call-01"])
+    assert nights(run_id="run-3").restated == 0
+
+
+def test_what_follows_from_roles_and_kind_is_found_anew_and_another_language_is_heard(nights: Nights) -> None:
+    nights.record(*names(3))
+    nights()
+    describe(nights, call_00={"kind": "consultation"}, call_01={"language": "es", "queue": "sales"})
+    tally = nights(run_id="run-2")
+    assert (tally.processed, tally.skipped, tally.restated) == (1, 2, 1)
+    assert nights._traced("reread") == Counter(["call-00"])
+    assert nights.begun == Counter([*names(3), "call-01"])
+    after = rows(nights)
+    assert [after["call-00"][name] for name in ("kind", "kind_source")] == ["consultation", "given"]
+    assert [after["call-01"][name] for name in ("language", "queue", "run_id")] == ["es", "sales", "run-2"]
+    tally = nights(run_id="run-3")
+    assert (tally.processed, tally.skipped, tally.restated) == (0, 3, 0)
+
+
+def test_a_recording_that_is_given_without_metadata_loses_none_not_even_by_force(nights: Nights) -> None:
+    nights.record("call-00")
+    describe(nights, call_00={"agent_id": "a1", "started_at": "2023-01-01", "team": "north"})
+    nights()
+    (nights.folder / "calls" / "call-00.json").unlink()
+    assert nights(run_id="run-2", again=True).processed == 1
+    row = rows(nights)["call-00"]
+    assert (row["agent_id"], row["call_date"], row["metadata"]["team"]) == ("a1", date(2023, 1, 1), "north")
+
+
+def test_two_nights_at_once_restate_a_call_once(nights: Nights) -> None:
+    nights.record(*names(8))
+    nights()
+    describe(nights, **{name.replace("-", "_"): {"agent_id": "a1"} for name in names(8)})
+    tallies: list[Tally] = []
+    threads = [
+        threading.Thread(target=lambda run_id=run_id: tallies.append(nights(run_id=run_id)))
+        for run_id in ("run-2", "run-3")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [tally.skipped for tally in tallies] == [8, 8]
+    assert sum(tally.restated for tally in tallies) == 8
+    assert {row["agent_id"] for row in rows(nights).values()} == {"a1"}
 
 
 def test_by_force_everything_is_processed_once_more(nights: Nights) -> None:

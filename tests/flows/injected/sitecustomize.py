@@ -38,11 +38,12 @@ def trace_begin(call: Any) -> None:
 def trace_commit(store: Any) -> None:
     write_call = store.Store.write_call
 
-    def traced(self: Any, rows: Any) -> None:
+    def traced(self: Any, rows: Any, instead_of: Any = None) -> bool:
         began = time.monotonic()
-        write_call(self, rows)
+        written: bool = write_call(self, rows, instead_of)
         note("commit", Path(rows.call["source"]).name)
         note("stored", time.monotonic() - began)
+        return written
 
     store.Store.write_call = traced
 
@@ -90,6 +91,8 @@ def stub(worker: Any) -> None:
 
             from made_rows import made_call
 
+            from pipelines.restating import restated
+
             note("begin", recording.path.name)
             tell(worker.StageBegun(recording.source, "decode"))
             time.sleep(float(os.environ["CALLFOLIO_TEST_STUB"]))
@@ -98,13 +101,23 @@ def stub(worker: Any) -> None:
                 heard = here.path.read_text()
             if "CALLFOLIO_TEST_FULL_AFTER" in os.environ:
                 full_after(int(os.environ["CALLFOLIO_TEST_FULL_AFTER"]), self._store.root)
-            rows = made_call(heard)
-            call = {**rows.call, **self._assignment.provenance, "source": recording.source}
+            rows = restated(made_call(heard), recording.metadata)
+            language = recording.metadata.language or "en"
+            call = {
+                **rows.call,
+                "language": language,
+                **self._assignment.provenance,
+                "source": recording.source,
+            }
             if not self._ledger.beat(claim):
                 return worker.Outcome(recording.source, recording.size, 0.0, None, worker.Refusal("held"))
             self._store.write_call(replace(rows, call=call))
             self._ledger.finish(claim)
             return worker.Outcome(recording.source, recording.size, 1.0, None)
+
+        def _judged_anew(self, rows: Any, reread: bool) -> Any:
+            note("reread" if reread else "restate", Path(rows.call["source"]).name)
+            return rows
 
     worker.Worker = Stub
     sys.modules["pipelines.call"] = ModuleType("pipelines.call")

@@ -1,0 +1,131 @@
+"""What somebody says about a call by now, against what the store has of it from when it was processed.
+
+What is not said any more stays: a recording that is given without its metadata loses none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from typing import Any, Final
+
+from pipelines.sources import CallMetadata
+from pipelines.store import Store
+from pipelines.tables import PARTITION, CallRows, Row
+
+_GIVEN: Final = ("agent_id", "customer_id", "queue", "direction")
+"""Columns of `calls` that are what the metadata says, and empty where it says nothing."""
+
+_STATED: Final = (
+    *("call_id", "started_at", "started_at_source", "kind", "kind_source", "language"),
+    *(*_GIVEN, "metadata"),
+)
+_CERTAIN: Final = 1.0
+"""`speakers.role_confidence` of a role that was given for a channel, and of no other."""
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """What is said otherwise than a call's rows have it: new values of columns of `calls`; `reread` where
+    roles and what is found by them may be others; `reheard` where its recording has to be processed again."""
+
+    columns: Row = field(default_factory=dict)
+    reread: bool = False
+    reheard: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything is."""
+        return bool(self.columns) or self.reread or self.reheard
+
+
+@dataclass(frozen=True)
+class Stated:
+    """The columns of `calls` that metadata may say, and the speakers with a channel of their own."""
+
+    call: Row
+    speakers: Sequence[Row]
+
+
+def stated_calls(store: Store, channels: bool) -> Mapping[str, Stated]:
+    """What the store has, by `call_id`; of speakers only where the metadata says something of `channels`.
+
+    Raises StoreError.
+    """
+    calls = f"select {', '.join(_STATED)} from calls"
+    speakers = "select call_id, channel, role, role_confidence from speakers where channel > 0"
+
+    def ask(views: Any) -> tuple[list[Row], list[Row]]:
+        asked = [views.sql(calls).to_arrow_table()]
+        asked += [views.sql(speakers).to_arrow_table()] if channels else []
+        rows = [table.to_pylist(maps_as_pydicts="strict") for table in asked]
+        return rows[0], rows[1] if channels else []
+
+    rows, people = store.read(ask)
+    of_call: dict[str, list[Row]] = {}
+    for person in people:
+        of_call.setdefault(person["call_id"], []).append(person)
+    return {row["call_id"]: Stated(row, of_call.get(row["call_id"], ())) for row in rows}
+
+
+def restatement(given: CallMetadata, call: Row, speakers: Sequence[Row]) -> Restatement:
+    """What `given` says otherwise than a row of `calls` and the call's rows of `speakers`.
+
+    How many speakers there are is no column, and is not compared.
+    """
+    said: dict[str, Any] = {name: value for name in _GIVEN if (value := getattr(given, name))}
+    if given.metadata:
+        said["metadata"] = {**call["metadata"], **given.metadata}
+    if given.started_at:
+        said |= {"started_at": given.started_at, "started_at_source": "metadata"}
+    if given.kind:
+        said |= {"kind": given.kind, "kind_source": "given"}
+    columns = {name: value for name, value in said.items() if call[name] != value}
+    roles = given.channel_roles and any(
+        person != _with_role(person, given.channel_roles) for person in speakers if person["channel"]
+    )
+    return Restatement(
+        columns,
+        reread=bool(roles) or "kind" in columns,
+        reheard=given.language not in (None, call["language"]),
+    )
+
+
+def restated(rows: CallRows, given: CallMetadata) -> CallRows:
+    """The rows of a call with what `given` says in `calls`, and the roles of channels in `speakers`.
+
+    What follows from the kind and from roles is as it was, and found by `pipelines.rereading.read_again`.
+    """
+    columns = dict(restatement(given, rows.call, rows.speakers).columns)
+    if "started_at" in columns:
+        columns[PARTITION] = columns["started_at"].astimezone(UTC).date()
+    speakers = rows.speakers
+    if given.channel_roles:
+        speakers = tuple(
+            _with_role(person, given.channel_roles) if person["channel"] else person for person in speakers
+        )
+    return replace(rows, call={**rows.call, **columns}, speakers=speakers)
+
+
+def said_before(rows: CallRows) -> CallMetadata:
+    """What was said about a call, as far as its rows tell it from what was heard."""
+    call = rows.call
+    known = call["started_at_source"] == "metadata"
+    roles = {
+        person["channel"]: person["role"]
+        for person in rows.speakers
+        if person["channel"] and person["role_confidence"] == _CERTAIN
+    }
+    return CallMetadata(
+        started_at=call["started_at"] if known else None,
+        channel_roles=roles,
+        metadata=call["metadata"],
+        **{name: call[name] or None for name in _GIVEN},
+    )
+
+
+def _with_role(person: Row, channel_roles: Mapping[int, str]) -> Row:
+    """A speaker with the role that is given for the channel, or with none that was given before."""
+    if (role := channel_roles.get(person["channel"])) is not None:
+        return {**person, "role": role, "role_confidence": _CERTAIN}
+    if person["role_confidence"] == _CERTAIN:
+        return {**person, "role": "unknown", "role_confidence": 0.0}
+    return person
