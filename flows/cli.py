@@ -34,6 +34,7 @@ from flows.options import Duration, replacements_of, store_option  # noqa: E402
 from flows.reporting import report  # noqa: E402
 from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
+from flows.terminating import TERMINATED, TERMINATION  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -52,13 +53,15 @@ class _Group(click.Group):
         debug = "--debug" in given
         try:
             asked = [argument for argument in given if argument != "--debug"]
-            return sys.exit(super().main(asked, **{**kwargs, "standalone_mode": False}) or 0)
+            with TERMINATION:
+                return sys.exit(super().main(asked, **{**kwargs, "standalone_mode": False}) or 0)
         except click.ClickException as error:
             error.show()
             sys.exit(CANNOT_START)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("\nInterrupted. What was finished is kept; run the same command to go on.", err=True)
-            sys.exit(INTERRUPTED)
+            what = "Ended by SIGTERM" if TERMINATION.came else "Interrupted"
+            click.echo(f"\n{what}. What was finished is kept; run the same command to go on.", err=True)
+            sys.exit(TERMINATED if TERMINATION.came else INTERRUPTED)
         except BrokenPipeError:
             # Whoever read our output has enough, as in `callfolio show CALL | head`.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

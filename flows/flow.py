@@ -14,6 +14,7 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 
 from flows.night import Night
+from flows.terminating import TERMINATION
 
 BATCH = 50
 """Calls in one task."""
@@ -25,6 +26,7 @@ SHOWN_EVERY_S = 5.0
 @flow(name="process-recordings", validate_parameters=False)
 def process_recordings(night: Night, report: Callable[[], str]) -> None:
     """Find what is to be done, account for it as it is finished, and show what `report` says at the end."""
+    TERMINATION.listen_again()  # a flow takes SIGTERM, and leaves its end to whoever gets it next
     progress = _Progress(night)
     find_work(night)
     while night.open:

@@ -70,7 +70,7 @@ class Night:
         assignment: Assignment,
         store: Store,
         ledger: Ledger,
-        workforce: Workforce,
+        workforce: Crew,
         report: ProgressReport,
         tally: Tally,
         settle_s: float = 0.0,
@@ -95,9 +95,11 @@ class Night:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._over = True
         self._aside.shutdown()
+        if kind is not None and not issubclass(kind, Exception):
+            self._count_finished()
         self._scratch.__exit__()
 
     @property
@@ -175,10 +177,9 @@ class Night:
             }
             lost = {entry.call_id for entry in self._ledger.entries("waiting") if entry.lost}
         stated: Mapping[str, Stated] = {}
-        if finished and (
-            said := [each.metadata for each in self._sources if each.metadata != CallMetadata()]
-        ):
-            stated = stated_calls(self._store, any(each.channel_roles for each in said))
+        given = [each.metadata for each in self._sources if each.metadata != CallMetadata()]
+        if finished and given:
+            stated = stated_calls(self._store, any(each.channel_roles for each in given))
         seen: set[str] = set()
         last: list[Recording] = []
         to_restate: list[Recording] = []
@@ -316,6 +317,17 @@ class Night:
             self._failed.pop(recording.call_id, None)
             self._tally.count(outcome)
             self._report.finished(outcome)
+
+    def _count_finished(self) -> None:
+        """End the workers, and count what they finished after the night was interrupted: Prefect is told of
+        that first, which takes seconds."""
+        self._workforce.close()
+        while not self._ended.empty():
+            _, future = self._ended.get()
+            if not future.cancelled() and future.exception() is None:
+                outcome = future.result()
+                if outcome.failure is None and outcome.refusal is None:
+                    self._tally.count(outcome)
 
     def _note_refusal(self, recording: Recording, refusal: Refusal) -> None:
         if refusal.why == "held":

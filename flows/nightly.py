@@ -1,5 +1,6 @@
 """`callfolio nightly`: the run of every night, served on a schedule for as long as the command runs."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -56,12 +57,20 @@ def _serve(run: click.Command) -> Callable[..., None]:
 
 def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
     from prefect.client.schemas.schedules import CronSchedule
+    from prefect.runner import Runner
     from prefect.schedules import Cron
     from prefect.settings import PREFECT_API_URL
     from prefect.types.entrypoint import EntrypointType
 
     from flows.deployments import nightly
     from flows.server import Server, ServerFails
+    from flows.terminating import TERMINATION
+
+    class _Runner(Runner):
+        """Ends on SIGTERM as on Ctrl-C: by itself it would say that all went well."""
+
+        def handle_sigterm(self, *signal: Any, **_: Any) -> None:
+            TERMINATION.heard(*signal)
 
     try:
         CronSchedule(cron=cron, timezone=timezone)
@@ -78,14 +87,15 @@ def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
         with server:
             ui = (PREFECT_API_URL.value() or "").removesuffix("/api")
             click.echo(f"Every night: cron {cron}, {timezone}. Prefect's UI: {ui}. Ctrl-C ends it.", err=True)
-            nightly.serve(
+            runner = _Runner(name=NAME, limit=1)
+            runner.add_flow(
+                nightly,
                 name=NAME,
                 schedule=Cron(cron, timezone=timezone),
                 parameters=parameters,
-                limit=1,
-                print_starting_message=False,
                 entrypoint_type=EntrypointType.MODULE_PATH,
             )
+            asyncio.run(runner.start())
     except ServerFails as error:
         server.close()
         raise CallfolioError(

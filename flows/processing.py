@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from flows.limits import Limits
 from flows.night import Crew, Night
 from flows.progress import ProgressReport, Tally
+from flows.terminating import TERMINATION
 from flows.worker import Assignment, Outcome
 from models.errors import CallfolioError
 from models.selection import Selection
@@ -134,15 +135,18 @@ def run(plan: Plan, report: ProgressReport, workers: Crew) -> Summary:
                 night.account()
         status = "finished"
         return _summary(assignment.run_id, tally, report)
-    except KeyboardInterrupt:
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, or what Prefect makes of SIGTERM in a flow that it has started
         status = "interrupted"
         raise
     finally:
-        workers.close()
-        with suppress(LedgerError):  # the disk is full: the next run finds out that this one is dead
-            ledger.release(assignment.run_id)
-        store.write_run(ended(status))
-        _file_report(store, ended(status))
+        with TERMINATION.undisturbed():
+            workers.close()
+            with suppress(LedgerError):  # the disk is full: the next run finds out that this one is dead
+                ledger.release(assignment.run_id)
+            store.write_run(ended(status))
+            _file_report(store, ended(status))
 
 
 def _file_report(store: Store, run: Row) -> None:

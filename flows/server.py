@@ -19,6 +19,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.terminating import FOR_THE_RUN
+
 _NICENESS = 5
 """The server's lower priority: while it starts, models are being loaded on the same cores."""
 
@@ -28,11 +30,14 @@ _PATIENCE_S = 5.0
 
 # A process that is killed stops nothing that it has started; the server hears that its pipe has closed.
 _PROGRAM = """
-import os, runpy, select, signal, sys, threading
+import os, runpy, select, signal, sys, threading, time
 def watch(pipe):
     poll = select.poll()
     poll.register(pipe, select.POLLHUP)
     poll.poll()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(3)
     os.kill(os.getpid(), signal.SIGKILL)
 threading.Thread(target=watch, args=(int(sys.argv.pop(1)),), daemon=True).start()
 os.nice(int(sys.argv.pop(1)))
@@ -91,21 +96,20 @@ class Server:
         """End the process that was started."""
         if self._process is None:
             return
-        self._process.terminate()
+        os.close(self._lifeline)
         try:
             self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        os.close(self._lifeline)
         self._process = None
 
 
 def _start(port: int, pipe: int, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    # Ctrl-C reaches every process of a terminal, and without its server Prefect takes a minute to give up.
-    # What is blocked here stays blocked in the process that is started.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # Without its server Prefect takes a minute to give up. What is blocked here stays blocked in the process
+    # that is started.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_RUN)
     try:
         return subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(pipe), str(_NICENESS), *_UVICORN, "--port", str(port)],

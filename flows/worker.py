@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.limits import Limits, time_limit, watch
+from flows.terminating import FOR_THE_RUN
 from models.errors import ModelError, UsageError
 from models.lean import lean_imports
 from models.offline import stay_offline
@@ -255,7 +256,7 @@ def serve(descriptor: int, memory: int | None) -> None:
 
     What loads the models is loaded before the run knows what it wants of them.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the run, which ends its workers
+    signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_RUN)
     connection = Connection(descriptor)
     watch(descriptor, memory)
     stay_offline()

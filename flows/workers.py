@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from flows.terminating import FOR_THE_RUN
 from models.errors import CallfolioError
 
 # The first process is started before these are imported, which takes half a second.
@@ -135,9 +136,8 @@ class _Worker:
                 return
             ours, theirs = socket.socketpair()
             program = _PROGRAM.format(path=sys.path, socket=theirs.fileno(), memory=self._memory)
-            # Ctrl-C reaches every process of a terminal. What is blocked here is blocked there from the first
-            # moment on.
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            # What is blocked here is blocked there from the first moment on.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_RUN)
             try:
                 self._process = subprocess.Popen(
                     [sys.executable, "-c", program],
@@ -151,8 +151,8 @@ class _Worker:
             self._connection = Connection(ours.detach())
 
     def _run(self) -> None:
-        # The main thread is to get Ctrl-C, which waits in no system call of this one.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # The main thread is to get them, which waits in no system call of this one.
+        signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_RUN)
         job: _Job | None = None
         deaths = 0
         while not self._ended:
