@@ -4,7 +4,8 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import click
 from click.core import ParameterSource
@@ -63,6 +64,7 @@ def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
     from prefect.types.entrypoint import EntrypointType
 
     from flows.deployments import nightly
+    from flows.missed import skip_missed
     from flows.server import Server, ServerFails
     from flows.terminating import TERMINATION
 
@@ -88,13 +90,17 @@ def _serve_flow(parameters: dict[str, Any], cron: str, timezone: str) -> None:
             ui = (PREFECT_API_URL.value() or "").removesuffix("/api")
             click.echo(f"Every night: cron {cron}, {timezone}. Prefect's UI: {ui}. Ctrl-C ends it.", err=True)
             runner = _Runner(name=NAME, limit=1)
-            runner.add_flow(
+            made = runner.add_flow(
                 nightly,
                 name=NAME,
                 schedule=Cron(cron, timezone=timezone),
                 parameters=parameters,
                 entrypoint_type=EntrypointType.MODULE_PATH,
             )
+            deployment = cast(UUID, made)  # it is a coroutine only in one
+            if missed := skip_missed(deployment):
+                nights = f"{missed + 1} nights were"
+                click.echo(f"{nights} missed while nothing served them; one run makes up for all.", err=True)
             asyncio.run(runner.start())
     except ServerFails as error:
         server.close()

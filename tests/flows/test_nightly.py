@@ -2,28 +2,37 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import click
 import pytest
 import yaml
 from made_audio import wav_bytes
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.runner import Runner
+from prefect.schedules import Cron
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     temporary_settings,
 )
+from prefect.states import Scheduled
 from sample_calls import ROOT, samples_of
 
 from flows import deployments
 from flows.cli import main
 from flows.deployments import arguments_of
+from flows.missed import skip_missed
 from flows.nightly import nightly_of
 from flows.options import Duration
 from flows.server import Server
@@ -217,6 +226,36 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
                 return done.stdout
 
             yield run
+
+
+@pytest.mark.slow
+def test_of_nights_that_were_missed_one_is_made_up_for(
+    prefect: Callable[..., str],  # noqa: ARG001 - the server
+) -> None:
+    runner, given = Runner(name="missed"), {"sources": ["calls"], "store": "night"}
+    schedule = Cron("0 22 * * *", timezone="UTC")
+    deployment = cast(
+        UUID, runner.add_flow(deployments.nightly, name="missed", schedule=schedule, parameters=given)
+    )
+    now = datetime.now(UTC)
+    with get_client(sync_client=True) as client:
+
+        def scheduled(days: float) -> UUID:
+            state: State[None] = Scheduled(scheduled_time=now + timedelta(days=days))
+            return client.create_flow_run_from_deployment(deployment, state=state).id
+
+        missed = [scheduled(-3), scheduled(-2), scheduled(-1), scheduled(0.5)]
+        with closing(sqlite3.connect(PREFECT_HOME.value() / "prefect.db")) as database, database:
+            database.execute("update flow_run set auto_scheduled = 1")
+        asked_for = scheduled(-2)
+        assert skip_missed(deployment) == 2
+        states = [client.read_flow_run(each).state_type for each in (*missed, asked_for)]
+        assert [str(state.value) for state in states if state] == [*["CANCELLED"] * 2, *["SCHEDULED"] * 3]
+        due = client.read_flow_run(missed[0]).state
+        assert due is not None
+        assert due.message == "Missed; a later run processes its recordings."
+        assert skip_missed(deployment) == 0
+        client.delete_deployment(deployment)
 
 
 @pytest.mark.slow
