@@ -4,6 +4,8 @@ import heapq
 import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from itertools import chain, islice, repeat
 from pathlib import Path
@@ -16,7 +18,7 @@ from flows.progress import ProgressReport, Tally
 from flows.worker import Assignment, Outcome
 from flows.workers import WorkerLost
 from pipelines.failures import RanOutOfMemory, RecordingFailure, TookTooLong, WorkerDied
-from pipelines.inbox import Scratch, discard
+from pipelines.inbox import OutOfReach, RemoteFile, Scratch, discard
 from pipelines.ledger import KnownFile, Ledger, Refusal
 from pipelines.recording import Recording, StillWritten, identify
 from pipelines.restating import Restatement, Stated, restatement, stated_calls
@@ -236,7 +238,10 @@ class Night:
             if self._over:
                 self._tally.left += 1
                 continue
-            sha256 = self._seen_before(source) if source.remote else known.get(source.path.absolute())
+            if source.remote:
+                source, sha256 = self._seen_before(source, source.remote)
+            else:
+                sha256 = known.get(source.path.absolute())
             try:
                 recording = identify(source, sha256, self._settle_s, self._scratch)
             except StillWritten:
@@ -253,10 +258,14 @@ class Night:
         if found:
             self._ledger.identified(found)
 
-    def _seen_before(self, source: Source) -> str | None:
-        if source.remote is None or self._assignment.again:
-            return None
-        return self._seen.get(source.remote)
+    def _seen_before(self, source: Source, file: RemoteFile) -> tuple[Source, str | None]:
+        """The source with what is known of its file elsewhere, and its hash if it was fetched before."""
+        if self._assignment.again:
+            return source, None
+        if file.only_named:  # by a manifest: to look costs less than to fetch
+            with suppress(OutOfReach, OSError):  # told when it is fetched
+                file = file.look()
+        return replace(source, remote=file), self._seen.get(file)
 
     def _await_room(self) -> None:
         """Fetch no more from elsewhere before the workers are done with some of what was fetched."""

@@ -61,6 +61,11 @@ class RemoteFile:
         """The last part of the address, by whose suffix headerless recordings are known."""
         return PurePosixPath(self.key).name
 
+    @property
+    def only_named(self) -> bool:
+        """Whether nothing is known of it, as nobody has listed it or looked."""
+        return self.size is None and self.modified_at is None and not self.version
+
     def beside(self, name: str) -> "RemoteFile":
         """Another file in the same folder, or below it, of which nothing is known."""
         key = self.key[: len(self.key) - len(self.name)] + name

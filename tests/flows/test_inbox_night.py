@@ -78,6 +78,24 @@ def test_a_later_night_fetches_only_what_it_does_not_know(nights: Nights, fetche
     assert nights.begun == Counter([*names(3), "call-09"])
 
 
+def test_what_a_manifest_names_elsewhere_is_fetched_once_too(nights: Nights, fetched: list[str]) -> None:
+    put(*names(3))
+    manifest = nights.folder / "calls.csv"
+    rows = [f"{INBOX}/{name}.wav,a1" for name in [*names(3), "gone"]]
+    manifest.write_text("\n".join(["source,agent_id", *rows]))
+    assert nights(sources=find_sources([], manifest)).processed == 3
+    fetched.clear()
+    put("call-01", content="another recording")
+    manifest.write_text(manifest.read_text().replace("call-02.wav,a1", "call-02.wav,a2"))
+    tally = nights(run_id="run-2", sources=find_sources([], manifest))
+    assert (tally.processed, tally.skipped, tally.restated, len(tally.set_aside)) == (1, 2, 1, 1)
+    assert sorted(set(fetched)) == ["call-01", "gone"]
+    assert nights.begun == Counter([*names(3), "call-01"])
+    put("call-02", content="fresh", ago=timedelta(seconds=5))
+    tally = nights(run_id="run-3", sources=find_sources([], manifest), settle_s=60.0)
+    assert (tally.processed, tally.settling) == (0, 1)
+
+
 def test_what_is_still_being_written_is_left_and_never_set_aside(nights: Nights) -> None:
     put("settled")
     put("fresh", ago=timedelta(seconds=5))
