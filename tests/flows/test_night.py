@@ -248,6 +248,19 @@ def test_a_recording_that_is_given_without_metadata_loses_none_not_even_by_force
     assert (row["agent_id"], row["call_date"], row["metadata"]["team"]) == ("a1", date(2023, 1, 1), "north")
 
 
+def test_metadata_that_cannot_be_brought_in_costs_its_call_and_no_more(nights: Nights) -> None:
+    nights.record(*names(3))
+    nights()
+    describe(nights, call_00={"poison": "fail"}, call_02={"agent_id": "a2"})
+    tally = nights(run_id="run-2")
+    assert (tally.processed, tally.skipped, tally.restated, len(tally.set_aside)) == (0, 2, 1, 1)
+    assert nights.reasons == {"call-00": ("processing_failed", 1)}
+    assert nights.stored == set(names(3))
+    describe(nights, call_00={"poison": "none"})
+    assert nights(run_id="run-3").restated == 1
+    assert nights.reasons == {}
+
+
 def test_two_nights_at_once_restate_a_call_once(nights: Nights) -> None:
     nights.record(*names(8))
     nights()

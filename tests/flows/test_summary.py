@@ -52,6 +52,11 @@ def test_what_was_not_processed_is_counted_too(tmp_path: Path) -> None:
     assert "real time" not in text
 
 
+def test_calls_whose_metadata_changed_are_counted_among_those_in_the_store(tmp_path: Path) -> None:
+    text = summarise(summary(processed=0, skipped=3, restated=2), a_store(tmp_path))
+    assert "0 processed, 3 in the store already (2 with metadata brought up to date)" in text
+
+
 def test_failures_are_told_by_their_sentences_as_far_as_they_fit(tmp_path: Path) -> None:
     outcomes = tuple(failed(f"{number}.wav") for number in range(12))
     text = summarise(summary(set_aside=outcomes), a_store(tmp_path))

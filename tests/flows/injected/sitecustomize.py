@@ -117,6 +117,7 @@ def stub(worker: Any) -> None:
 
         def _judged_anew(self, rows: Any, reread: bool) -> Any:
             note("reread" if reread else "restate", Path(rows.call["source"]).name)
+            poison(rows.call["metadata"].get("poison", ""))
             return rows
 
     worker.Worker = Stub
