@@ -42,8 +42,8 @@ filter), from correlations over blocks of a second, with so much noise added to 
 do no harm."""
 
 _LEAST_COPIED = 0.01
-"""Of the power heard while the other speaks. Less is 20 dB below the noise, or no copy but chance: it is at most
-0.15 % in six stereo calls of a bank, in which nothing leaks, and in made calls without a leak; 3 % and more
+"""Of the power heard while the other speaks. Less is 20 dB below the noise, or no copy but chance: it is at
+most 0.15 % in six stereo calls of a bank, in which nothing leaks, and in made calls without a leak; 3 % and more
 with one of −45 dB."""
 
 _LEAST_FRAMES = 5
@@ -138,7 +138,7 @@ def _without_leak(track: Samples, own: NDArray[np.float64], other: NDArray[np.fl
 def _echo(
     own: NDArray[np.float64], other: NDArray[np.float64], listening: NDArray[np.bool_], noise: float
 ) -> NDArray[np.float64] | None:
-    """The power of the other's leak in each frame, by how it shows where the other is loudest; None if not."""
+    """The power of the other's leak in each frame, by how it shows where that is loudest; None if not."""
     loudest = listening & (other >= np.percentile(other[listening], _LOUDEST_PERCENTILE))
     heard = 10 ** (own[loudest] / 10)
     if np.median(heard) < noise * 10 ** (_SHOWS_DB / 10):
