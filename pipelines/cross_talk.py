@@ -42,9 +42,8 @@ filter), from correlations over blocks of a second, with so much noise added to 
 do no harm."""
 
 _LEAST_COPIED = 0.01
-"""Of the power heard while the other speaks. Less is 20 dB below the noise, or no copy but chance: it is at
-most 0.15 % in six stereo calls of a bank, in which nothing leaks, and in made calls without a leak; 3 % and more
-with one of −45 dB."""
+"""Of the power heard while the other speaks. Less is 20 dB below the noise, or no copy but chance, which is
+at most 0.15 % in six stereo calls of a bank and in made calls without a leak; one of −45 dB is 3 %."""
 
 _LEAST_FRAMES = 5
 

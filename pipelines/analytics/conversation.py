@@ -50,6 +50,22 @@ def analyse_conversation(
     detected = detected_talk(people, channels)
     music = [find_music(track, talk) for track, talk in zip(channels.tracks, detected, strict=True)]
     people = settle_talk(people, channels, music)
+    return people, measure_conversation(turns, people, channels, music, duration, language, silence_s)
+
+
+def measure_conversation(
+    turns: Sequence[Turn],
+    people: Sequence[Speaker],
+    channels: Channels,
+    music: Sequence[Stretches],
+    duration: float,
+    language: str,
+    silence_s: float,
+) -> Conversation:
+    """What is found in the conversation of speakers whose talk is settled.
+
+    `music` has the stretches of music of each track; the rest is as for `analyse_conversation`.
+    """
     voices = _voices(people, channels)
     words = sorted((word for turn in turns for word in turn.words), key=lambda word: word.start)
     anybody = merge([part for voice in voices.values() for part in voice.talk])
@@ -67,7 +83,7 @@ def analyse_conversation(
     overlap_s = seconds(merge([part for voice in voices.values() for part in voice.overlapped]))
     talk_s = seconds(merge([part for voice in voices.values() for part in voice.fluent]))
     found = sorted([*quiet, *floor.moments, *monologues.values()], key=lambda m: (m.start, m.end, m.kind))
-    return people, Conversation(
+    return Conversation(
         moments=tuple(found),
         turns=of_turns,
         speakers=of_speakers,
@@ -163,7 +179,7 @@ def _measure_speaker(
     voice = voices[name]
     everybody = sum(seconds(other.counted) for other in voices.values())
     own = [(turn, figures) for turn, figures in zip(turns, of_turns, strict=True) if turn.speaker == name]
-    lengths = [turn.end - turn.start for turn, _ in own]
+    lengths = [_length(turn, voice.talk) for turn, _ in own]
     responses = [figures.response_s for _, figures in own if figures.response_s is not None]
     fillers = [figures.fillers for _, figures in own if figures.fillers is not None]
     words = sum(len(turn.words) for turn, _ in own)
@@ -190,6 +206,15 @@ def _measure_speaker(
         loudness_by_second=voice.meter.level_by_second(voice.clear, duration),
         clipped_share=voice.meter.clipped_share(voice.clear),
     )
+
+
+def _length(turn: Turn, talk: Stretches) -> float:
+    """From where the speaker is heard first to where last in a turn; as its words say if never.
+
+    A recogniser may place the first word after a hold in the music.
+    """
+    heard = shared([Interval(turn.start, turn.end)], talk)
+    return heard[-1].end - heard[0].start if heard else turn.end - turn.start
 
 
 def _longest_monologues(floor: Floor, quiet: Sequence[Moment]) -> Mapping[str, Moment]:
