@@ -13,6 +13,7 @@ from models.speech import (
     SpeakerSpan,
     SpeechActivity,
 )
+from pipelines.analytics.talk import OVERLAP_PAUSE_S, talk_of_all
 from pipelines.decoding import Damage
 from pipelines.diarization import overlaps
 from pipelines.speakers import merge
@@ -75,7 +76,11 @@ def review_flags(
 
 
 def _talk(people: Sequence[Speaker]) -> Diarization:
-    spans = [SpeakerSpan(span.start, span.end, person.name) for person in people for span in person.talk]
+    spans = [
+        SpeakerSpan(span.start, span.end, name)
+        for name, talk in talk_of_all(people, OVERLAP_PAUSE_S).items()
+        for span in talk
+    ]
     return Diarization(tuple(spans), ())
 
 

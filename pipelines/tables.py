@@ -256,7 +256,8 @@ CALLS: Final = Table(
         Column(
             "overlap_s",
             _DOUBLE,
-            "Seconds in which two or more people speak at once, pauses of more than 0.2 s left out.",
+            "Seconds in which two or more people speak at once, with pauses of up to 0.5 s in which nobody "
+            "else says anything whole.",
         ),
         Column(
             "uncovered_speech_s",
@@ -285,7 +286,8 @@ CALLS: Final = Table(
         Column(
             "overlap_share",
             _DOUBLE,
-            "`overlap_s` as a share of the seconds in which anybody speaks, 0 to 1; 0 where nobody does.",
+            "`overlap_s` as a share of the seconds in which anybody speaks, with the same pauses, 0 to 1; 0 "
+            "where nobody does.",
         ),
         Column(
             "first_agent_word_s",
@@ -529,12 +531,14 @@ SPEAKERS: Final = Table(
         Column(
             "longest_turn_s",
             _DOUBLE,
-            "Seconds from start to end of the speaker's longest row in `turns`; 0 without one.",
+            "Seconds of the speaker's longest row in `turns`, from where the speaker is heard first in it to "
+            "where last; 0 without one.",
         ),
         Column(
             "mean_turn_s",
             _DOUBLE,
-            "Mean seconds from start to end of the speaker's rows in `turns`; 0 without one.",
+            "Mean seconds of the speaker's rows in `turns`, each from where the speaker is heard first in it "
+            "to where last; 0 without one.",
         ),
         Column(
             "longest_monologue_s",
@@ -551,8 +555,8 @@ SPEAKERS: Final = Table(
         Column(
             "overlap_s",
             _DOUBLE,
-            "Seconds in which the speaker speaks and somebody else speaks too, pauses of more than 0.2 s "
-            "left out.",
+            "Seconds in which the speaker speaks and somebody else speaks too, with pauses of up to 0.5 s in "
+            "which nobody else says anything whole.",
         ),
         Column(
             "response_median_s",

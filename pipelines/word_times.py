@@ -71,21 +71,26 @@ def find_sound(samples: Samples) -> Sounding:
     return sounding_above(levels, sound_threshold_db(quiet + ABOVE_NOISE_DB, loud))
 
 
-def levels_db(samples: Samples) -> NDArray[np.float64]:
-    """The level of each frame of `samples`, shape `(n,)`, in dB re full scale, over three frames."""
+def levels_db(samples: Samples, over: int = 3) -> NDArray[np.float64]:
+    """The level of each frame of `samples`, shape `(n,)`, in dB re full scale, over so many frames."""
     frame = int(FRAME_S * SAMPLE_RATE)
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
-    power = uniform_filter1d((frames**2).mean(axis=1), 3) if len(frames) else np.zeros(0)
+    power = uniform_filter1d((frames**2).mean(axis=1), over) if len(frames) else np.zeros(0)
     return np.asarray(10 * np.log10(power + 1e-12))
 
 
 def sound_threshold_db(noise: float, loud: float) -> float:
     """From which level on something sounds, where noise reaches `noise` and the speech is as `loud`."""
-    return max(loud - _BELOW_SPEECH_DB, min(noise, loud - ABOVE_NOISE_DB))
+    return float(sound_thresholds_db(noise, np.asarray(loud)))
 
 
-def sounding_above(levels: NDArray[np.float64], threshold: float) -> Sounding:
-    """The stretches in which the frames' levels exceed a threshold, short silences filled."""
+def sound_thresholds_db(noise: float, loud: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same for each frame, of speech as `loud` as there."""
+    return np.asarray(np.maximum(loud - _BELOW_SPEECH_DB, np.minimum(noise, loud - ABOVE_NOISE_DB)))
+
+
+def sounding_above(levels: NDArray[np.float64], threshold: float | NDArray[np.float64]) -> Sounding:
+    """The stretches in which the frames' levels exceed a threshold, or theirs, short silences filled."""
     sounds = levels > threshold
     padded = np.pad(sounds, round(_CLOSURE_S / FRAME_S))  # closing must not eat into the ends of the track
     closed = binary_closing(padded, np.ones(round(_CLOSURE_S / FRAME_S)))

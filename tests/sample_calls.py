@@ -21,10 +21,11 @@ FOLDER = ROOT / "data" / "sample_calls"
 
 @dataclass(frozen=True)
 class SpokenWord(Interval):
-    """A word of the truth."""
+    """A word of the truth; `written` is with its punctuation."""
 
     word: str
     speaker: str
+    written: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ def _read(recording: Path) -> SampleCall:
         recording,
         truth["language"],
         truth["duration_s"],
-        tuple(SpokenWord(w["start_s"], w["end_s"], w["word"], w["speaker"]) for w in truth["words"]),
+        tuple(
+            SpokenWord(w["start_s"], w["end_s"], w["word"], w["speaker"], w["written"])
+            for w in truth["words"]
+        ),
         tuple(SpokenLine(line["start_s"], line["end_s"], line["speaker"]) for line in truth["lines"]),
         {name: speaker["role"] for name, speaker in speakers.items()},
         {name: s["channel"] + 1 for name, s in speakers.items() if s["channel"] is not None},

@@ -15,7 +15,14 @@ from pipelines.analytics.moments import Conversation, Moment, SpeakerFigures, Tu
 from pipelines.analytics.music import find_music
 from pipelines.analytics.phrases import FILLERS, spoken
 from pipelines.analytics.stretches import Stretches, beyond, seconds, shared
-from pipelines.analytics.talk import detected_talk, settle_talk, talk_time, track_of
+from pipelines.analytics.talk import (
+    OVERLAP_PAUSE_S,
+    TALK_PAUSE_S,
+    detected_talk,
+    settle_talk,
+    talk_of_all,
+    track_of,
+)
 from pipelines.channels import Channels
 from pipelines.speakers import merge
 from pipelines.transcript import Speaker, Turn, Word
@@ -43,6 +50,22 @@ def analyse_conversation(
     detected = detected_talk(people, channels)
     music = [find_music(track, talk) for track, talk in zip(channels.tracks, detected, strict=True)]
     people = settle_talk(people, channels, music)
+    return people, measure_conversation(turns, people, channels, music, duration, language, silence_s)
+
+
+def measure_conversation(
+    turns: Sequence[Turn],
+    people: Sequence[Speaker],
+    channels: Channels,
+    music: Sequence[Stretches],
+    duration: float,
+    language: str,
+    silence_s: float,
+) -> Conversation:
+    """What is found in the conversation of speakers whose talk is settled.
+
+    `music` has the stretches of music of each track; the rest is as for `analyse_conversation`.
+    """
     voices = _voices(people, channels)
     words = sorted((word for turn in turns for word in turn.words), key=lambda word: word.start)
     anybody = merge([part for voice in voices.values() for part in voice.talk])
@@ -58,8 +81,9 @@ def analyse_conversation(
         for person in people
     }
     overlap_s = seconds(merge([part for voice in voices.values() for part in voice.overlapped]))
+    talk_s = seconds(merge([part for voice in voices.values() for part in voice.fluent]))
     found = sorted([*quiet, *floor.moments, *monologues.values()], key=lambda m: (m.start, m.end, m.kind))
-    return people, Conversation(
+    return Conversation(
         moments=tuple(found),
         turns=of_turns,
         speakers=of_speakers,
@@ -69,7 +93,7 @@ def analyse_conversation(
         dead_air_start_s=anybody[0].start if anybody else duration,
         dead_air_end_s=max(0.0, duration - anybody[-1].end) if anybody else duration,
         interruptions=sum(moment.kind == "interruption" for moment in floor.moments),
-        overlap_share=overlap_s / seconds(anybody) if anybody else 0.0,
+        overlap_share=overlap_s / talk_s if anybody else 0.0,
         first_agent_word_s=_first_word_s(turns, {p.name for p in people if p.role in AGENTS}),
         first_customer_word_s=_first_word_s(turns, {p.name for p in people if p.role in CUSTOMERS}),
     )
@@ -77,14 +101,15 @@ def analyse_conversation(
 
 @dataclass(frozen=True)
 class _Voice:
-    """A speaker's talk, what of it others talk over, and the meter of the track that it is on.
+    """A speaker's talk and the meter of the track that it is on.
 
-    `counted` is the talk with the pauses that talk time includes, `clear` the talk in which the track holds
-    nobody else.
+    `counted` is the talk with the pauses that talk time includes, `fluent` with those that overlap includes,
+    `overlapped` what of that others talk over, `clear` the talk in which the track holds nobody else.
     """
 
     talk: Stretches
     counted: Stretches
+    fluent: Stretches
     overlapped: Stretches
     clear: Stretches
     meter: Meter
@@ -92,15 +117,18 @@ class _Voice:
 
 def _voices(people: Sequence[Speaker], channels: Channels) -> Mapping[str, _Voice]:
     meters = [Meter(track) for track in channels.tracks]
+    counted, fluent = talk_of_all(people, TALK_PAUSE_S), talk_of_all(people, OVERLAP_PAUSE_S)
     voices = {}
     for person in people:
-        others = merge([part for other in people if other.name != person.name for part in other.talk])
+        rest = [other for other in people if other.name != person.name]
+        others = merge([part for other in rest for part in other.talk])
         # On a channel of one's own nobody else is heard.
         clear = person.talk if channels.mode == "split" else beyond(person.talk, others)
-        overlapped = shared(person.talk, others)
-        counted = talk_time(person.talk, others)
+        overlapped = shared(fluent[person.name], merge([p for other in rest for p in fluent[other.name]]))
         meter = meters[track_of(person, channels)]
-        voices[person.name] = _Voice(person.talk, counted, overlapped, clear, meter)
+        voices[person.name] = _Voice(
+            person.talk, counted[person.name], fluent[person.name], overlapped, clear, meter
+        )
     return voices
 
 
@@ -151,7 +179,7 @@ def _measure_speaker(
     voice = voices[name]
     everybody = sum(seconds(other.counted) for other in voices.values())
     own = [(turn, figures) for turn, figures in zip(turns, of_turns, strict=True) if turn.speaker == name]
-    lengths = [turn.end - turn.start for turn, _ in own]
+    lengths = [_length(turn, voice.talk) for turn, _ in own]
     responses = [figures.response_s for _, figures in own if figures.response_s is not None]
     fillers = [figures.fillers for _, figures in own if figures.fillers is not None]
     words = sum(len(turn.words) for turn, _ in own)
@@ -178,6 +206,15 @@ def _measure_speaker(
         loudness_by_second=voice.meter.level_by_second(voice.clear, duration),
         clipped_share=voice.meter.clipped_share(voice.clear),
     )
+
+
+def _length(turn: Turn, talk: Stretches) -> float:
+    """From where the speaker is heard first to where last in a turn; as its words say if never.
+
+    A recogniser may place the first word after a hold in the music.
+    """
+    heard = shared([Interval(turn.start, turn.end)], talk)
+    return heard[-1].end - heard[0].start if heard else turn.end - turn.start
 
 
 def _longest_monologues(floor: Floor, quiet: Sequence[Moment]) -> Mapping[str, Moment]:

@@ -55,6 +55,27 @@ def test_where_nothing_leaks_the_soft_end_of_a_word_stays_though_the_other_speak
     assert level_db(first, 3.65, 3.85) == pytest.approx(level_db(FIRST + end, 3.65, 3.85), abs=1.0)
 
 
+def noise(seed: int) -> Samples:
+    return np.random.default_rng(seed).normal(0.0, 10 ** (-60 / 20), len(FIRST)).astype(np.float32)
+
+
+@pytest.mark.parametrize("leak_db", [-25.0, -40.0])
+def test_the_soft_end_of_a_word_stays_where_there_is_a_leak_too(leak_db: float) -> None:
+    """A leak that comes half a millisecond late and has lost its low notes; the end is as loud as it."""
+    path = np.float32(10 ** (leak_db / 20)) * np.array([0] * 8 + [1.0, -0.7], np.float32)
+    leak = np.convolve(SECOND, path)[: len(SECOND)]
+    end = np.float32(10 ** (-30 / 20)) * voice(SECONDS, [(3.6, 3.9)], seed=5)
+    first, _ = without_cross_talk(split(FIRST + end + leak + noise(4), SECOND + noise(6))).tracks
+    assert level_db(first, 3.65, 3.85) == pytest.approx(level_db(FIRST + end + noise(4), 3.65, 3.85), abs=1.0)
+    assert level_db(first, 4.5, 6.2) == pytest.approx(level_db(noise(4), 4.5, 6.2), abs=2.0)
+
+
+def test_where_nothing_leaks_nothing_is_changed() -> None:
+    tracks = (FIRST + noise(4), SECOND + noise(6))
+    cleaned = without_cross_talk(split(*tracks)).tracks
+    assert all(np.array_equal(was, now) for was, now in zip(tracks, cleaned, strict=True))
+
+
 def test_a_channel_on_which_nobody_speaks_alone_is_left_as_it_is() -> None:
     faint = np.float32(0.01) * SECOND
     first, _ = without_cross_talk(split(faint, SECOND)).tracks

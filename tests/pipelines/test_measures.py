@@ -54,7 +54,7 @@ def test_speech_is_counted_once_on_however_many_channels() -> None:
 
 
 def test_overlap_is_the_time_in_which_two_speak() -> None:
-    both = (talking("S1", (0.0, 2.0), (2.5, 4.0)), talking("S2", (1.5, 2.25), (3.5, 6.0)))
+    both = (talking("S1", (0.0, 2.0), (2.6, 4.0)), talking("S2", (1.5, 2.25), (3.5, 6.0)))
     assert measure([SILENCE], [heard((0.0, 6.0))], both, []).overlap_s == 1.0
 
 
