@@ -61,13 +61,15 @@ def transcribe(
     """The segments of each track, all tracks at once, their words' times settled.
 
     The times come from the aligner where it knows the language; `on_sound` as for `settle_times`. Where the
-    vocabulary has no prompt, it is the `verbatim` one.
+    vocabulary has no prompt, it is the `verbatim` one, but not for the first chunk: nothing was said before.
     """
+    later = vocabulary
     if verbatim and not vocabulary.prompt:
-        vocabulary = replace(vocabulary, prompt=VERBATIM.get(language, ""))
+        later = replace(vocabulary, prompt=VERBATIM.get(language, ""))
 
     def of_track(track: Samples, heard: SpeechActivity) -> tuple[Segment, ...]:
-        segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)
+        segments = recogniser.transcribe(track, heard.chunks[:1], language, vocabulary)
+        segments += recogniser.transcribe(track, heard.chunks[1:], language, later)
         if aligner is not None and aligner.serves(language):
             segments = aligner.align(segments, track, language)
         return settle_times(segments, track, on_sound)

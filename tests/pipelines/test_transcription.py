@@ -58,33 +58,40 @@ def test_without_speech_there_is_nothing_to_transcribe(recogniser: Recogniser) -
 
 
 class Listener:
-    """A recogniser that hears nothing, and keeps what it was told."""
+    """A recogniser that hears nothing, and keeps what it was told before each chunk."""
+
+    def __init__(self) -> None:
+        self.told: dict[Interval, Vocabulary] = {}
 
     def transcribe(self, *asked: Any) -> tuple[Segment, ...]:
-        [*_, self.told] = asked
+        _, chunks, _, vocabulary = asked
+        self.told |= dict.fromkeys(chunks, vocabulary)
         return ()
 
 
-def told(language: str, vocabulary: Vocabulary, verbatim: bool = True) -> Vocabulary:
+def told(language: str, vocabulary: Vocabulary, verbatim: bool = True) -> list[Vocabulary]:
+    """Before each of three chunks."""
     listener = Listener()
+    chunks = tuple(Interval(start, start + 5.0) for start in (0.0, 10.0, 20.0))
+    heard = SpeechActivity(chunks, chunks)
     recogniser = cast(Recogniser, listener)
-    transcribe([SILENCE], [NOTHING], language, vocabulary, recogniser, None, verbatim=verbatim)
-    assert isinstance(listener.told, Vocabulary)
-    return listener.told
+    transcribe([SILENCE], [heard], language, vocabulary, recogniser, None, verbatim=verbatim)
+    return [listener.told[chunk] for chunk in chunks]
 
 
-def test_a_recogniser_is_shown_that_what_is_said_twice_is_written_twice() -> None:
-    assert told("en", Vocabulary("Omeprazole")) == Vocabulary("Omeprazole", VERBATIM["en"])
+def test_after_the_first_chunk_a_recogniser_is_shown_that_what_is_said_twice_is_written_twice() -> None:
+    shown = Vocabulary("Omeprazole", VERBATIM["en"])
+    assert told("en", Vocabulary("Omeprazole")) == [Vocabulary("Omeprazole"), shown, shown]
 
 
 def test_a_prompt_of_the_users_own_is_shown_instead() -> None:
     own = Vocabulary(prompt="Dr. Nowak, Station 3.")
-    assert told("en", own) == own
+    assert told("en", own) == [own] * 3
 
 
 def test_nothing_is_shown_in_a_language_without_such_a_text_or_with_the_lever_off() -> None:
-    assert told("es", Vocabulary()) == Vocabulary()
-    assert told("en", Vocabulary(), verbatim=False) == Vocabulary()
+    assert told("es", Vocabulary()) == [Vocabulary()] * 3
+    assert told("en", Vocabulary(), verbatim=False) == [Vocabulary()] * 3
 
 
 @pytest.mark.slow
