@@ -177,9 +177,11 @@ class _Place:
         with self.reaching():
             path = f"{self.path}/{name}"
             parent, _, last = path.rpartition("/")
-            self.filesystem.create_dir(parent, recursive=True)
             at_once = self.filesystem.type_name in _WHOLE_AT_ONCE
             target = path if at_once else f"{parent}/.{last}.unfinished"
+            if not at_once:
+                # An object store has no folders, and would get empty objects that stand for them.
+                self.filesystem.create_dir(parent, recursive=True)
             with self.filesystem.open_output_stream(target) as stream:
                 shutil.copyfileobj(source, stream, _CHUNK)
             if not at_once:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from fast_folder import fast_folder
-from keeper import NAMES, fill, judge
+from keeper import NAMES, A, B, C, fill, judge
 from keeping import (
     another,
     killed_at_each_change,
@@ -29,24 +29,11 @@ from pipelines.tables import TABLES
 
 EACH = 3
 """Of stores in which a process died, each is looked at, and every so many-th mended."""
-A, B, C = (made_call(name).call["call_id"] for name in NAMES)
-
-
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
-
-
-@pytest.fixture
-def store(fast_path: Path) -> Store:
-    """Two calls of one day and one of the next, judged, two failures and a run."""
-    store = Store(fast_path / "store")
-    fill(store)
-    return store
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 def plain(fast_path: Path) -> Store:
-    """The same, never compacted."""
+    """What `store` has, never compacted."""
     other = Store(fast_path / "plain")
     fill(other)
     return other

@@ -8,30 +8,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from keeper import NAMES, fill
+from keeper import A, B, C
 from made_rows import DAY, made_call, made_failure, made_run
 
-from pipelines.store import Store, beside, days, doctor
+from pipelines.store import Store, beside, doctor
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
 from pipelines.store.erasure import doomed_calls, erase
 from pipelines.store.parquet import table_bytes
 from pipelines.tables import TABLES
 
-A, B, C = (made_call(name).call["call_id"] for name in NAMES)
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 @pytest.fixture(autouse=True)
-def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_SECOND_LOOK_S", 0.0)
-
-
-@pytest.fixture
-def store(fast_path: Path) -> Store:
-    store = Store(fast_path / "store")
-    fill(store)
-    return store
 
 
 def file_of(store: Store, table: str, key: str) -> Path:

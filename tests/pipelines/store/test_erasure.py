@@ -6,13 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from keeper import NAMES, fill, of_customer
+from keeper import A, B, C, of_customer
 from keeping import killed_at_each_change, rows_in_files, temporary_files
 from made_rows import DAY, made_call, made_failure, made_judgement
 
 from models.errors import UsageError
 from pipelines.failures import Erased
-from pipelines.store import Judged, Store, days
+from pipelines.store import Judged, Store
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
 from pipelines.store.erasure import (
@@ -27,19 +27,12 @@ from pipelines.store.erasure import (
 )
 from pipelines.store.export import Destination, export, refresh
 
-A, B, C = (made_call(name).call["call_id"] for name in NAMES)
-
-
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 @pytest.fixture(params=["as written", "compacted"])
-def store(fast_path: Path, request: pytest.FixtureRequest) -> Store:
-    """Calls a (of customer 4711) and b of one day and c of the next, two failures and a run."""
-    store = Store(fast_path / "store")
-    fill(store)
+def store(store: Store, request: pytest.FixtureRequest) -> Store:
+    """The calls a, b and c: see `store_fixtures`."""
     if request.param == "compacted":
         compact(store)
     return store

@@ -1,5 +1,6 @@
 import csv
 import datetime as dt
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,36 +10,26 @@ import pandas as pd
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
-from keeper import NAMES, fill
+from keeper import A, B, C
 from keeping import rows_in_files, temporary_files
 from made_rows import made_call
 
 from models.errors import UsageError
-from pipelines.store import Store, days
+from pipelines.store import Store
 from pipelines.store.compaction import compact
+from pipelines.store.erasure import doomed_calls, erase
 from pipelines.store.export import (
     MANIFEST,
     Destination,
     DestinationError,
     Form,
     export,
+    refresh,
     registered,
 )
 from pipelines.tables import TABLES
 
-A, B, C = (made_call(name).call["call_id"] for name in NAMES)
-
-
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
-
-
-@pytest.fixture
-def store(fast_path: Path) -> Store:
-    store = Store(fast_path / "store")
-    fill(store)
-    return store
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 @pytest.fixture
@@ -145,6 +136,61 @@ def test_any_file_system_of_arrow_is_a_destination(store: Store, fast_path: Path
 def test_an_address_of_a_file_is_a_destination(store: Store, out: Path) -> None:
     assert export(store, Destination(out.as_uri())).written > 0
     assert (out / MANIFEST).exists()
+
+
+# To an object store
+
+
+def test_an_object_store_is_a_destination_that_is_brought_up_to_date(
+    store: Store, s3_files: Any, s3_bucket: str
+) -> None:
+    destination = Destination(f"s3://{s3_bucket}/calls/night")
+    assert export(store, destination).written > 0
+    for name in TABLES:
+        files = _objects(s3_files, f"{s3_bucket}/calls/night/{name}")
+        rows = [row for path in files for row in _rows(s3_files.cat_file(path))]
+        assert sorted(map(str, rows)) == sorted(str(row) for _, _, row in rows_in_files(store.root)[name])
+    assert export(store, destination).written == 0
+    store.write_call(made_call("d", day=1, version=1))
+    assert export(store, destination).written == 9
+    assert len(_objects(s3_files, f"{s3_bucket}/calls/night/words/call_date=2024-03-06")) == 1
+
+
+def test_what_is_erased_goes_from_an_object_store_and_its_manifest_names_what_is_left(
+    store: Store, s3_files: Any, s3_bucket: str
+) -> None:
+    export(store, Destination(f"s3://{s3_bucket}/calls"))
+    erase(store, doomed_calls(store, [C]), "")
+    assert refresh(store) == []
+    manifest = json.loads(s3_files.cat_file(f"{s3_bucket}/calls/{MANIFEST}"))
+    named = {f"{day}/{name}" for day, each in manifest["days"].items() for name in each["files"]}
+    files = _objects(s3_files, s3_bucket)
+    assert {path.removeprefix(f"{s3_bucket}/calls/") for path in files} == {*named, MANIFEST}
+    assert not any(C.encode() in s3_files.cat_file(path) for path in files)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_text_goes_to_an_object_store_too(store: Store, s3_files: Any, s3_bucket: str, form: Form) -> None:
+    export(store, Destination(f"s3://{s3_bucket}", ("calls",), form=form))
+    files = _objects(s3_files, f"{s3_bucket}/calls")
+    lines = [line for path in files for line in s3_files.cat_file(path).decode().splitlines()]
+    assert len(lines) == 3 + (2 if form == "csv" else 0)
+
+
+def test_a_bucket_that_is_not_there_is_one_sentence(store: Store, s3_bucket: str) -> None:
+    with pytest.raises(DestinationError, match=r"s3://not-there/calls cannot be written: .* export again\."):
+        export(store, Destination("s3://not-there/calls"))
+    assert temporary_files(store) == []
+
+
+def _objects(files: Any, where: str) -> list[str]:
+    """What lies there, but for the empty objects that stand for folders: Arrow leaves some."""
+    return [path for path in files.find(where) if not path.endswith("/")]
+
+
+def _rows(content: bytes) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist(maps_as_pydicts="strict")
+    return rows
 
 
 # What the store remembers, and what is refused
