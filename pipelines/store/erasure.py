@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from models.errors import UsageError
 from pipelines.store import disk
 from pipelines.store.beside import forget_beside
+from pipelines.store.days import PARTS
 from pipelines.store.parquet import source_key
 from pipelines.versions import versions
 
@@ -154,10 +155,12 @@ def _finish(store: "Store") -> int:
     journal: Mapping[str, Any] = json.loads(path.read_bytes())
     call_ids, keys = journal["call_ids"], journal["failure_keys"]
     store.tombstones.write(call_ids, journal["about"], journal["record"])
-    # All at once, where merged files hold them: one by one, each would be written many times.
-    with store.locks.exclusive():
-        store.days.recover()
-        store.days.set_apart({"calls": call_ids, "failures": [*call_ids, *keys]})
+    # All at once, where merged files hold them: one by one, each would be written many times. What takes
+    # time is done while others go on, and again where they changed what it was made from.
+    merged = {**dict.fromkeys(("calls", *PARTS), call_ids), "failures": [*call_ids, *keys]}
+    with store.days.taking_out(merged) as changes, store.locks.exclusive():
+        store.days.swap(changes)
+        store.days.take_out(merged)
     removed = sum(store.remove_call(call_id) for call_id in call_ids)
     removed += store.remove_failures(keys)
     forget_beside(store.root, call_ids)

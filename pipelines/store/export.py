@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from models.errors import CallfolioError, UsageError
 from pipelines.store import disk
 from pipelines.store.days import PARTS, files_of
-from pipelines.store.parquet import is_merged, keys_of, merged, read_table
+from pipelines.store.parquet import MergedFile, distinct_keys, is_large, is_merged, merged, rows_in
 from pipelines.store.store import Store
 from pipelines.tables import PARTITION, SCHEMA_VERSION, TABLES
 
@@ -273,12 +273,13 @@ def _put_day(place: _Place, name: str, snapshot: Path, form: Form) -> Mapping[st
     if table in PARTS:
         # What a killed process left of a call without a row in `calls` is not the reader's business.
         keys = frozenset(
-            key
-            for path in (snapshot / "committed" / day).iterdir()
-            for key in keys_of("calls", read_table(path, ["call_id"]))
+            key for path in (snapshot / "committed" / day).iterdir() for key in distinct_keys("calls", path)
         )
     own, many = ([path for path in files if is_merged(path) == wanted] for wanted in (False, True))
-    made = merged(table, own, many, snapshot / "made" / name, keys)
+    if not own and _is_fit(table, many, keys):
+        made: Sequence[MergedFile] = [MergedFile(path, path.name, rows_in(path)) for path in many]
+    else:
+        made = merged(table, own, many, snapshot / "made" / name, keys)
     names = []
     for each in made:
         path = each.path if form == "parquet" else _in_text(each.path, table, day, form)
@@ -289,6 +290,13 @@ def _put_day(place: _Place, name: str, snapshot: Path, form: Form) -> Mapping[st
         path.unlink()
     place.keep_only(name, names)
     return {"files": names, "rows": sum(each.rows for each in made)}
+
+
+def _is_fit(table: str, many: Sequence[Path], keys: frozenset[str] | None) -> bool:
+    """Whether merged files can be exported as they are: of a good size, with nothing to leave out."""
+    return sum(not is_large(path) for path in many) <= 1 and (
+        keys is None or all(keys.issuperset(distinct_keys(table, path)) for path in many)
+    )
 
 
 def _in_text(path: Path, table: str, day: str, form: Form) -> Path:

@@ -24,7 +24,15 @@ from pipelines.store.disk import StoreError, storing
 from pipelines.store.erasure import finish_erasure
 from pipelines.store.locks import Locks
 from pipelines.store.marker import MARKER, marker_bytes, version_of
-from pipelines.store.parquet import is_merged, parquet_bytes, read_key, read_rows, read_table, source_key
+from pipelines.store.parquet import (
+    is_merged,
+    parquet_bytes,
+    read_key,
+    read_rows,
+    read_table,
+    rows_of,
+    source_key,
+)
 from pipelines.store.tombstones import Tombstones
 from pipelines.tables import FAILURES, PARTITION, RUNS, SCHEMA_VERSION, TABLES, CallRows, Row
 
@@ -323,8 +331,9 @@ class Store:
                 with self.locks.of(key, wait) if key else nullcontext():
                     yield False
                 return
-        with self.locks.exclusive():
-            self.days.recover()
+        # What takes time is done while others go on, and again where they changed what it was made from.
+        with self.days.setting_apart(apart) as changes, self.locks.exclusive():
+            self.days.swap(changes)
             self.days.set_apart(apart)
             yield True
 
@@ -398,10 +407,9 @@ class Store:
                 continue
             with self.locks.exclusive():
                 orphans = self._orphans_on(folder.name)
-                for name in PARTS:
-                    self.days.set_apart_on(name, folder.name, orphans)
-                    of_table = self.root / "tables" / name / folder.name
-                    removed += disk.remove(of_table / f"{key}.parquet" for key in sorted(orphans))
+                self.days.recover()
+                self.days.take_out(dict.fromkeys(PARTS, orphans), folder.name)
+                removed += len(orphans)
         return removed
 
     def _orphans_on(self, day: str) -> set[str]:
@@ -460,9 +468,7 @@ class Store:
         Raises UsageError when there is no such call, StoreError when it cannot be read.
         """
         stored = self.read_stored(call_id)
-        parts = {
-            name: tuple(table.to_pylist(maps_as_pydicts="strict")) for name, table in stored.tables.items()
-        }
+        parts = {name: tuple(rows_of(table)) for name, table in stored.tables.items()}
         return CallRows(stored.row, **{name: parts.get(name, ()) for name in PARTS})
 
     def read_stored(self, call_id: str) -> "StoredCall":
@@ -508,13 +514,12 @@ class Store:
         if located is None:
             return None
         table = read_key("calls", located, call_id) if is_merged(located) else read_table(located)
-        [row] = table.to_pylist(maps_as_pydicts="strict")
+        [row] = rows_of(table)
         return {**row, PARTITION: _date_in(located.parent.name)}
 
     def failures(self) -> Sequence[Row]:
         """The rows of `failures`, the oldest first. Raises StoreError."""
-        rows: Sequence[Row] = self.table("failures").to_pylist(maps_as_pydicts="strict")
-        return rows
+        return rows_of(self.table("failures"))
 
     def table(self, name: str) -> pa.Table:
         """A whole table with `call_date`, in order, of the calls that have a row in `calls`.

@@ -137,7 +137,10 @@ def test_rows_of_a_call_that_is_not_in_calls_are_not_merged(store: Store) -> Non
 
 
 @pytest.mark.parametrize("left", [0, 5])
-def test_rows_whose_calls_somebody_deleted_are_removed_from_merged_files(store: Store, left: int) -> None:
+def test_rows_whose_calls_somebody_deleted_are_removed_from_merged_files(
+    store: Store, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    monkeypatch.setattr(parquet, "GROUP_BYTES", 1)  # merged files are cut between row groups
     for number in range(left):
         store.write_call(made_call(f"more {number}"))
     compact(store)
@@ -222,7 +225,10 @@ def test_a_run_in_a_merged_file_is_written_again(store: Store) -> None:
     assert {row["run_id"]: row["processed"] for row in runs} == {"20240305T093000-1": 0, "other": 5}
 
 
-def test_a_call_that_is_taken_out_of_a_large_file_cuts_it_into_pieces(store: Store) -> None:
+def test_a_call_that_is_taken_out_of_a_large_file_cuts_it_into_pieces(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "GROUP_BYTES", 1)
     for number in range(40):
         store.write_call(made_call(str(number), turns=1))
     compact(store)
@@ -293,7 +299,7 @@ def test_readers_see_the_same_rows_while_writers_write_and_days_are_merged() -> 
             one.stdout.readline()
             other.stdout.readline()
             until = time.monotonic() + 6
-            while time.monotonic() < until:
+            while time.monotonic() < until or asked < 4:
                 words = query(store, "select call_id, count(*) as n from words group by 1").to_pylist()
                 found = {row["call_id"]: row["n"] for row in words}
                 assert {key: found.get(key) for key in expected} == expected
@@ -308,7 +314,6 @@ def test_readers_see_the_same_rows_while_writers_write_and_days_are_merged() -> 
                 assert {key: counted.get(key) for key in expected} == expected
                 assert {key: listed.get(key) for key in expected} == dict.fromkeys(expected, 1)
                 asked += 1
-        assert asked > 3
         assert merged_files(store) > 0
         assert not [each for each in examine(store).findings if each.kind not in ("leftover", "orphan")]
 

@@ -177,7 +177,8 @@ def test_text_goes_to_an_object_store_too(store: Store, s3_files: Any, s3_bucket
     assert len(lines) == 3 + (2 if form == "csv" else 0)
 
 
-def test_a_bucket_that_is_not_there_is_one_sentence(store: Store, s3_bucket: str) -> None:
+@pytest.mark.usefixtures("s3_bucket")
+def test_a_bucket_that_is_not_there_is_one_sentence(store: Store) -> None:
     with pytest.raises(DestinationError, match=r"s3://not-there/calls cannot be written: .* export again\."):
         export(store, Destination("s3://not-there/calls"))
     assert temporary_files(store) == []
