@@ -172,12 +172,14 @@ def _finish(store: "Store") -> int:
 
 
 def _clear_temporary(store: "Store", call_ids: set[str]) -> int:
-    """Remove what lies in `tmp` of the calls: staged files, and folders that were replaced."""
+    """Remove what lies in `tmp` of the calls: staged files, folders that were replaced, and what killed
+    processes had merged or linked, in which any call may be."""
     store.days.discard(wait=True)
-    # Who holds this is the only one who makes such folders, and needs none any more.
+    # Who holds `upkeep` is the only one who makes such folders, and needs none any more.
+    made = {*call_ids, "compaction", "export", "migration"}
     with store.locks.exclusive():
         return disk.remove(
             path
             for path in (store.root / "tmp").iterdir()
-            if path.name[1:].partition("~")[0] in call_ids or ".call_date=" in path.name
+            if path.name[1:].partition("~")[0] in made or ".call_date=" in path.name or disk.is_stale(path)
         )

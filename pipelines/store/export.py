@@ -60,7 +60,8 @@ class Destination:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export did: days of tables that were written, left as they were, and removed."""
+    """What an export did: days of tables that were written, left as they were, and removed; and the rows of
+    the tables and days that were asked for, as they lie there now."""
 
     written: int
     unchanged: int
@@ -82,6 +83,10 @@ def export(
     """
     place = _Place.of(store, destination, filesystem)
     with disk.storing(store.root), store.locks.upkeep():
+        if place.read(MANIFEST) is None:
+            # Nothing of a call lies there before the store remembers it, and it remembers no place that
+            # cannot be written.
+            place.write(MANIFEST, io.BytesIO(b"{}"))
         if filesystem is None:
             _register(store, destination)
         snapshot = disk.temporary(store.root / "tmp", "export")
@@ -109,11 +114,20 @@ def registered(root: Path) -> Sequence[Destination]:
 
 
 def refresh(store: Store) -> Sequence[str]:
-    """Bring all exports of a store up to date, and return a sentence for each that could not be. Raises
-    StoreError."""
+    """Bring all exports of a store up to date, and return a sentence for each that could not be.
+
+    One that is not there any more is not made again. Raises StoreError.
+    """
     sentences = []
     for destination in registered(store.root):
         try:
+            if _Place.of(store, destination, None).read(MANIFEST) is None:
+                sentences.append(
+                    f"There is no export at {destination.uri}. If it lies there at other times, it still has "
+                    f"what was erased: export again then. If it was deleted, take it out of "
+                    f"{store.root / REGISTER}."
+                )
+                continue
             export(store, destination)
         except (DestinationError, UsageError) as error:
             sentences.append(
@@ -206,7 +220,7 @@ def _export(
     snapshot: Path,
     tell: Callable[[str], None] | None,
 ) -> Exported:
-    manifest = json.loads(place.read(MANIFEST) or b"{}")
+    manifest = _manifest_of(place)
     same_form = manifest.get("form") == destination.form
     there: dict[str, Any] = manifest.get("days", {})
     wanted: dict[str, str] = {}
@@ -244,6 +258,19 @@ def _export(
     place.write(MANIFEST, io.BytesIO(json.dumps(content, indent=1).encode()))
     rows = sum(days[name]["rows"] for name in wanted)
     return Exported(written, len(wanted) - written, len(gone), rows)
+
+
+def _manifest_of(place: _Place) -> Mapping[str, Any]:
+    try:
+        manifest = json.loads(place.read(MANIFEST) or b"{}")
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict):
+        raise DestinationError(
+            f"{place.uri}/{MANIFEST} is damaged, so it is not known what was exported. Empty {place.uri} and "
+            "export again."
+        )
+    return manifest
 
 
 def _fingerprint(folder: Path, files: Mapping[Path, tuple[int, int]]) -> str:
@@ -329,9 +356,12 @@ def _plain(value: Any) -> str:
 
 
 def _register(store: Store, destination: Destination) -> None:
+    """Remember a destination, with the tables of earlier exports to it: they are still there."""
     uri = destination.uri if "://" in destination.uri else str(Path(destination.uri).absolute())
     known = {each.uri: each for each in registered(store.root)}
-    if known.get(uri) == (now := Destination(uri, destination.tables, destination.since, destination.form)):
+    earlier = known[uri].tables if uri in known else ()
+    tables = tuple(name for name in TABLES if name in (*destination.tables, *earlier))
+    if known.get(uri) == (now := Destination(uri, tables, destination.since, destination.form)):
         return
     known[uri] = now
     content = [{**asdict(each), "since": str(each.since) if each.since else None} for each in known.values()]

@@ -1,7 +1,9 @@
 import datetime as dt
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -25,6 +27,7 @@ from pipelines.query import query
 from pipelines.store import Store, days, disk, parquet
 from pipelines.store.compaction import Compacted, compact
 from pipelines.store.doctor import examine
+from pipelines.store.erasure import doomed_calls, erase
 from pipelines.tables import TABLES
 
 EACH = 3
@@ -236,6 +239,32 @@ def test_a_call_that_is_taken_out_of_a_large_file_cuts_it_into_pieces(
     store.write_call(made_call("7", version=1))
     assert before < merged_files(store) <= before + 9 * 16
     assert len(store.processed()) == 43
+
+
+@pytest.mark.parametrize("erasing", [False, True])
+def test_a_day_that_changes_while_a_call_is_taken_out_of_it_loses_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, erasing: bool
+) -> None:
+    compact(store)
+    exclusive, others = store.locks.exclusive, [made_call("b", version=1, turns=2)]
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        if others:
+            Store(store.root).write_call(others.pop())
+        with exclusive():
+            yield
+
+    monkeypatch.setattr(store.locks, "exclusive", late)
+    if erasing:
+        erase(store, doomed_calls(store, [A]), "")
+        assert store.processed().keys() == {B, C}
+    else:
+        store.write_call(made_call("a", version=2, turns=1))
+        assert store.read_call(A) == made_call("a", version=2, turns=1)
+    assert store.read_call(B) == made_call("b", version=1, turns=2)
+    assert examine(store).findings == ()
+    assert temporary_files(store) == []
 
 
 def test_a_sweep_leaves_merged_files_alone(store: Store) -> None:

@@ -2,6 +2,7 @@ import csv
 import datetime as dt
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,43 @@ def test_a_destination_that_cannot_be_written_is_one_sentence(store: Store, fast
     with pytest.raises(DestinationError, match=r"cannot be written: .* and export again\."):
         export(store, Destination(str(fast_path / "file" / "out")))
     assert temporary_files(store) == []
+    assert registered(store.root) == ()
+
+
+def test_what_is_erased_goes_from_tables_that_a_later_export_left_out(store: Store, out: Path) -> None:
+    export(store, Destination(str(out)))
+    export(store, Destination(str(out), ("calls",)))
+    erase(store, doomed_calls(store, [A]), "")
+    assert refresh(store) == []
+    for name in ("calls", "words", "turns"):
+        assert A not in set(pd.read_parquet(out / name)["call_id"])
+
+
+def test_an_export_that_was_deleted_is_told_and_not_made_again(store: Store, out: Path) -> None:
+    export(store, Destination(str(out)))
+    shutil.rmtree(out)
+    [sentence] = refresh(store)
+    assert f"There is no export at {out}." in sentence
+    assert not out.exists()
+
+
+def test_a_damaged_manifest_is_told(store: Store, out: Path) -> None:
+    export(store, Destination(str(out)))
+    (out / MANIFEST).write_text("{")
+    with pytest.raises(DestinationError, match=rf"{MANIFEST} is damaged"):
+        export(store, Destination(str(out)))
+
+
+def test_merged_files_with_nothing_to_leave_out_are_exported_as_they_are(store: Store, out: Path) -> None:
+    compact(store)
+    export(store, Destination(str(out)))
+    [merged_words] = store.root.glob("tables/words/*-05/merged~*.parquet")
+    [exported] = out.glob("words/*-05/*.parquet")
+    assert exported.read_bytes() == merged_words.read_bytes()
+    [calls] = store.root.glob("tables/calls/*-05/merged~*.parquet")
+    calls.unlink()
+    export(store, Destination(str(out.with_name("without"))))
+    assert set(pd.read_parquet(out.with_name("without") / "words")["call_id"]) == {C}
 
 
 # While calls are written
