@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 
 from pipelines.store import disk
 from pipelines.store.parquet import (
+    RowGroups,
     distinct_keys,
     groups_in,
     is_merged,
     parted,
-    read_key,
     split,
     table_bytes,
     write_merged,
@@ -125,12 +125,13 @@ class Days:
         at = int(np.searchsorted(keys, key))
         return at < len(keys) and bool(keys[at] == key)
 
-    def rows(self, table: str, day: str, key: str) -> pa.Table | None:
+    def rows(self, table: str, day: str, key: str, groups: RowGroups) -> pa.Table | None:
         """The rows of a key in the merged files of a day; None where there is no merged file."""
         files = self.merged(self.tables / table / day)
         if not files:
             return None
-        return pa.concat_tables(read_key(table, path, key) for path in files)
+        found = [groups.read_key(table, path, key) for path in files if self._holds(path, key.encode())]
+        return pa.concat_tables(found) if found else TABLES[table].schema.empty_table()
 
     def layout(self, tables: Iterable[str], day: str) -> Sequence[int | None]:
         """What tells whether a day of these tables was laid out anew."""

@@ -53,7 +53,7 @@ def distinct_keys(name: str, path: Path) -> Sequence[str]:
     column = key_column(name)
     # As it is in the file: a dictionary of a few keys, and not a million strings.
     with _opened(path, read_dictionary=[column]) as file:
-        chunks = file.read(columns=[column], use_threads=False).column(column).chunks
+        chunks: Sequence[Any] = file.read(columns=[column], use_threads=False).column(column).chunks
     return sorted({str(key) for chunk in chunks for key in chunk.dictionary.to_pylist()})
 
 
@@ -131,20 +131,34 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         return file.read(columns=None if columns is None else list(columns), use_threads=False)
 
 
-def read_key(name: str, path: Path, key: str) -> pa.Table:
-    """The rows of one key in a merged file, read from the row groups that may hold it."""
-    with _opened(path) as file:
-        metadata = file.metadata
-        groups = []
-        if name == "failures":
-            groups = list(range(metadata.num_row_groups))
-        else:
-            for group in range(metadata.num_row_groups):
-                statistics = metadata.row_group(group).column(0).statistics
-                if statistics is None or str(statistics.min) <= key <= str(statistics.max):
-                    groups.append(group)
-        table = file.read_row_groups(groups, use_threads=False)
-    return table.filter(_are_of(name, table, [key]))
+class RowGroups:
+    """Reads merged files key by key, and keeps the row groups of each table that it read last.
+
+    They hold hundreds of calls: who reads many in the order in which they lie does not read them for each.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self._last: dict[str, tuple[Path, tuple[int, ...], pa.Table]] = {}
+
+    def read_key(self, name: str, path: Path, key: str) -> pa.Table:
+        """The rows of one key, read from the row groups that may hold it. Raises FileNotFoundError and
+        StoreError."""
+        with _opened(path) as file:
+            groups = tuple(
+                group
+                for group in range(file.metadata.num_row_groups)
+                if name == "failures" or _may_hold(file.metadata.row_group(group), key)
+            )
+            if name not in self._last or self._last[name][:2] != (path, groups):
+                self._last[name] = path, groups, file.read_row_groups(list(groups), use_threads=False)
+        table = self._last[name][2]
+        return table.filter(_are_of(name, table, [key]))
+
+
+def _may_hold(group: pq.RowGroupMetaData, key: str) -> bool:
+    statistics = group.column(0).statistics
+    return statistics is None or str(statistics.min) <= key <= str(statistics.max)
 
 
 def _are_of(name: str, table: pa.Table, keys: Collection[str]) -> Any:

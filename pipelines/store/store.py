@@ -25,9 +25,9 @@ from pipelines.store.erasure import finish_erasure
 from pipelines.store.locks import Locks
 from pipelines.store.marker import MARKER, marker_bytes, version_of
 from pipelines.store.parquet import (
+    RowGroups,
     is_merged,
     parquet_bytes,
-    read_key,
     read_rows,
     read_table,
     rows_of,
@@ -424,7 +424,10 @@ class Store:
     # Reading
 
     def processed(self) -> Mapping[str, str]:
-        """The calls that are in the store: call_id to settings_sha256. Raises StoreError."""
+        """The calls that are in the store, in the order in which they lie: call_id to settings_sha256.
+
+        Raises StoreError.
+        """
         return dict(
             self.read(
                 lambda views: views.sql("select call_id, settings_sha256 from store.snapshot").fetchall()
@@ -471,12 +474,14 @@ class Store:
         parts = {name: tuple(rows_of(table)) for name, table in stored.tables.items()}
         return CallRows(stored.row, **{name: parts.get(name, ()) for name in PARTS})
 
-    def read_stored(self, call_id: str) -> "StoredCall":
+    def read_stored(self, call_id: str, groups: RowGroups | None = None) -> "StoredCall":
         """A call as its files have it, table by table.
 
-        Of `scores` and `categories`, one that has no file of the call is left out. Raises UsageError when
-        there is no such call, StoreError when it cannot be read.
+        Who reads many calls, in the order of `processed`, gives the same `groups` each time. Of `scores` and
+        `categories`, one that has no file of the call is left out. Raises UsageError when there is no such
+        call, StoreError when it cannot be read.
         """
+        groups = groups or RowGroups()
         for attempt in range(_READ_ATTEMPTS):
             time.sleep(attempt * _READ_PAUSE_S)
             # A file that is gone is one of a call that is being replaced, or of a day that is laid out anew.
@@ -486,11 +491,11 @@ class Store:
                     continue
                 stamp, day = disk.stamp_of(located), located.parent.name
                 layout = self.days.layout(TABLES, day)
-                row = self._row_of_call(call_id)
+                row = self._row_of_call(call_id, groups)
                 tables: dict[str, pa.Table] = {}
                 for name in PARTS:
                     path = self.root / "tables" / name / day / f"{call_id}.parquet"
-                    table = read_table(path) if path.exists() else self.days.rows(name, day, call_id)
+                    table = read_table(path) if path.exists() else self.days.rows(name, day, call_id, groups)
                     if table is None and is_merged(located):
                         # Where no call of a day has a row of a table, there is nothing to merge.
                         table = TABLES[name].schema.empty_table()
@@ -508,12 +513,15 @@ class Store:
             iter(self.days.find("calls", call_id)), None
         )
 
-    def _row_of_call(self, call_id: str) -> Row | None:
+    def _row_of_call(self, call_id: str, groups: RowGroups | None = None) -> Row | None:
         """The call's row of `calls` with its `call_date`. Raises FileNotFoundError, StoreError."""
         located = self._locate(call_id)
         if located is None:
             return None
-        table = read_key("calls", located, call_id) if is_merged(located) else read_table(located)
+        if is_merged(located):
+            table = (groups or RowGroups()).read_key("calls", located, call_id)
+        else:
+            table = read_table(located)
         [row] = rows_of(table)
         return {**row, PARTITION: _date_in(located.parent.name)}
 
@@ -584,7 +592,8 @@ class Store:
             connection.execute("set timezone = 'UTC'; create schema store")
             calls = self._rows_of("calls", connection)
             connection.execute(
-                f"create table store.snapshot as select call_id, source, settings_sha256 from {calls}"
+                f"create table store.snapshot as select call_id, source, settings_sha256 "
+                f"from {calls} order by call_date, call_id"
             )
             for name in TABLES:
                 rows = self._rows_of(name, connection)

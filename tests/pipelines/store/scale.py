@@ -116,7 +116,7 @@ def score(scale: Scale) -> None:
         card.write_text(re.sub(r"(?m)^version: .*", "version: changed", text), encoding="utf-8")
     store = Store(scale.store)
     scorer = Scorer(load(cards, DATA / "categories"), embed_by_words)
-    done = rescore(store, sorted(store.processed()), scorer)
+    done = rescore(store, list(store.processed()), scorer)
     say(f"    {done.replaced} of {done.calls} calls have other rows than before")
 
 
