@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -86,7 +86,9 @@ def rescore(
                     call = store.read_stored(call_id, groups)
                 except UsageError:  # gone since it was listed
                     continue
-                judged.append((call, judgement_of(call), scorer.score(conversation_of_stored(call))))
+                old, new = judgement_of(call), scorer.score(conversation_of_stored(call))
+                # What was said of hundreds of calls is not kept in memory until they are written.
+                judged.append((replace(call, tables={}), old, new))
                 if tell:
                     tell(done + len(judged))
             others = [Judged(call, new.scores, new.categories) for call, old, new in judged if old != new]

@@ -367,7 +367,7 @@ class Store:
             return ()
 
     def sweep(self, thorough: bool = False) -> int:
-        """Remove what killed processes left behind, and return how many files that were.
+        """Remove what killed processes left behind, and return how many files or merged calls that were.
 
         These are temporary files, parts of calls that have no row in `calls`, and failures of calls that
         were processed since. An erasure that was begun is finished. What a live process is at work on is
