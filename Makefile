@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= store
 
-.PHONY: demo test lint types setup server deploy worker readme constraints clean kill-test endurance start-up
+.PHONY: demo test lint types setup server deploy worker readme constraints clean kill-test endurance scale start-up
 
 demo: setup
 	$(BIN)/callfolio models pull --profile base
@@ -57,6 +57,10 @@ kill-test: setup
 endurance: setup
 	$(BIN)/callfolio models pull --profile tiny
 	$(BIN)/python tests/flows/endurance.py --calls 1000
+
+# What it costs to keep a store of 20,000 calls on ten days: time and memory of each step, in some half an hour.
+scale: setup
+	$(BIN)/python tests/pipelines/store/scale.py --calls 20000 --days 10
 
 # Seconds from the command to the first stage of a single recording.
 start-up: setup

@@ -53,7 +53,7 @@ def analyse(
     folder = examples or SHIPPED
     examples_in(folder)  # what is wrong with them stops this before any call is touched
     opened = Store(store, create=False)
-    chosen = [one_call(opened, call) for call in calls] if calls else sorted(opened.processed())
+    chosen = [one_call(opened, call) for call in calls] if calls else list(opened.processed())
     found = embedder_of(profile, replacements)
     if found is None:
         raise UsageError("The profile has no model of the meaning of sentences, and calls are read with one.")

@@ -86,7 +86,7 @@ def score(
         else:
             click.echo(explanation(stored.row, judgement.scores, judgement.categories, rulebook))
         return
-    chosen = [one_call(opened, call) for call in calls] if calls else sorted(opened.processed())
+    chosen = [one_call(opened, call) for call in calls] if calls else list(opened.processed())
     scorer = scorer_of(rulebook, profile, replacements)
     begun = time.monotonic()
     rescored = rescore(opened, list(dict.fromkeys(chosen)), scorer, progress_of(len(chosen)))

@@ -25,6 +25,7 @@ from pipelines.tables import (
     UNSURE,
     WORDS,
     CallRows,
+    Column,
     Row,
     Table,
 )
@@ -81,20 +82,35 @@ def check_rows(table: Table, rows: Sequence[Row], source: str) -> None:
             raise InvariantBroken(
                 source, "columns", f"{table.name} row {number} lacks, or has too many: {odd}"
             )
-        for column in table.columns:
-            value, place = row[column.name], f"{table.name}.{column.name} of row {number}"
-            if value is None:
-                if not column.nullable:
-                    raise InvariantBroken(source, "nulls", f"{place} is null")
-            elif (column.values and value not in column.values) or (
-                pa.types.is_timestamp(column.type) and value.tzinfo is None
-            ):
-                raise InvariantBroken(source, "values", f"{place} is {value!r}")
-            elif pa.types.is_floating(column.type):
-                if not math.isfinite(value):
-                    raise InvariantBroken(source, "finite", f"{place} is {value}")
-                if column.name.endswith("confidence") and not 0 <= value <= 1:
-                    raise InvariantBroken(source, "confidences", f"{place} is {value}, not within 0 and 1")
+    # Column by column: what a column may hold is then asked once, and not of every value.
+    for column in table.columns:
+        values = [row[column.name] for row in rows]
+        for invariant, is_right, what in _demands(column):
+            if not all(map(is_right, values)):
+                number = next(number for number, value in enumerate(values) if not is_right(value))
+                place = f"{table.name}.{column.name} of row {number}"
+                raise InvariantBroken(source, invariant, f"{place} is {what(values[number])}")
+
+
+_Demand = tuple[str, Callable[[Any], bool], Callable[[Any], str]]
+"""The name of an invariant, whether a value is as it demands, and how to say which value is not."""
+
+
+def _demands(column: Column) -> Iterator[_Demand]:
+    if not column.nullable:
+        yield "nulls", lambda value: value is not None, lambda _: "null"
+    if column.values:
+        yield "values", lambda value: value is None or value in column.values, repr
+    if pa.types.is_timestamp(column.type):
+        yield "values", lambda value: value is None or value.tzinfo is not None, repr
+    if pa.types.is_floating(column.type):
+        yield "finite", lambda value: value is None or math.isfinite(value), str
+        if column.name.endswith("confidence"):
+            yield "confidences", _is_share, lambda value: f"{value}, not within 0 and 1"
+
+
+def _is_share(value: float | None) -> bool:
+    return value is None or 0 <= value <= 1
 
 
 def check_call(rows: CallRows) -> None:

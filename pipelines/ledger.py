@@ -4,6 +4,7 @@ It is what lets several runs share a store. That a call is finished is said by i
 ledger is made to agree with the store when a run begins, and is made anew from it where it was lost.
 """
 
+import json
 import os
 import sqlite3
 import time
@@ -385,15 +386,18 @@ class Ledger:
         """
         if not self.path.exists():
             return 0
+        ids = json.dumps(list(call_ids))
         with self._connected() as db:
             db.execute("pragma secure_delete = on")
             with _transaction(db):
-                removed = sum(
-                    db.execute("delete from recordings where call_id = ?", (each,)).rowcount
-                    for each in call_ids
+                removed = db.execute(
+                    "delete from recordings where call_id in (select value from json_each(?))", (ids,)
+                ).rowcount
+                db.execute(
+                    f"delete from files where substr(sha256, 1, {CALL_ID_DIGITS}) in "
+                    "(select value from json_each(?))",
+                    (ids,),
                 )
-                for each in call_ids:
-                    db.execute(f"delete from files where substr(sha256, 1, {CALL_ID_DIGITS}) = ?", (each,))
             # Pages that were moved about earlier, without secure_delete, still have the bytes in them.
             db.execute("vacuum")
         return removed

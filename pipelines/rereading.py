@@ -20,6 +20,7 @@ from pipelines.rows import renewed
 from pipelines.scorecards.scoring import Scorer
 from pipelines.settings import Kind
 from pipelines.store import Store, StoredCall
+from pipelines.store.parquet import RowGroups
 from pipelines.tables import TABLES, CallRows, Row
 from pipelines.transcript import Speaker, Turn, Word
 
@@ -64,12 +65,12 @@ def reread(
     changed: Counter[str] = Counter()
     left_alone: list[str] = []
     calls = replaced = 0
-    waiting = list(call_ids)
+    waiting, groups = list(call_ids), RowGroups()
     for _ in range(_PASSES):
         again: list[str] = []
         for call_id in waiting:
             try:
-                stored = store.read_stored(call_id)
+                stored = store.read_stored(call_id, groups)
             except UsageError:  # gone since it was listed
                 continue
             before = rows_of_stored(stored)

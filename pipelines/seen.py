@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from pipelines.inbox import RemoteFile
+from pipelines.recording import CALL_ID_DIGITS
 
 
 class Seen:
@@ -45,8 +46,11 @@ class Seen:
         if self._path.exists():
             with self._lock, closing(sqlite3.connect(self._path)) as database, database:
                 database.execute("pragma secure_delete = on")
-                for each in call_ids:
-                    database.execute("delete from seen where substr(sha256, 1, ?) = ?", (len(each), each))
+                database.execute(
+                    f"delete from seen where substr(sha256, 1, {CALL_ID_DIGITS}) in "
+                    "(select value from json_each(?))",
+                    (json.dumps(list(call_ids)),),
+                )
 
 
 def _key(file: RemoteFile) -> str | None:

@@ -27,6 +27,8 @@ from models.errors import ModelError  # noqa: E402
 if TYPE_CHECKING:
     from models.loaded import LoadedModels
 
+pytest_plugins = ("s3_server", "store_fixtures")
+
 # A busy machine is no reason for a property to fail.
 settings.register_profile("callfolio", deadline=None)
 settings.load_profile("callfolio")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -12,6 +12,7 @@ from models.errors import UsageError
 from pipelines.scorecards.conversation import Conversation
 from pipelines.scorecards.scoring import Judgement, Scorer
 from pipelines.store import Judged, Store, StoredCall
+from pipelines.store.parquet import RowGroups
 from pipelines.tables import Row
 
 BATCH: Final = 500
@@ -68,11 +69,11 @@ def rescore(
 ) -> Rescored:
     """Judge calls of a store again and replace their rows of `scores` and `categories`.
 
-    Calls that are processed meanwhile are read again; those that go are left out. `tell` hears how many
-    calls are done. Raises StoreError and InvariantBroken.
+    It is quickest in the order of `Store.processed`. Calls that are processed meanwhile are read again; those
+    that go are left out. `tell` hears how many calls are done. Raises StoreError and InvariantBroken.
     """
     changes: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
-    tally = _Tally()
+    tally, groups = _Tally(), RowGroups()
     done = replaced = 0
     waiting = list(call_ids)
     for _ in range(_PASSES):
@@ -82,10 +83,12 @@ def rescore(
             judged: list[tuple[StoredCall, Judgement, Judgement]] = []
             for call_id in batch:
                 try:
-                    call = store.read_stored(call_id)
+                    call = store.read_stored(call_id, groups)
                 except UsageError:  # gone since it was listed
                     continue
-                judged.append((call, judgement_of(call), scorer.score(conversation_of_stored(call))))
+                old, new = judgement_of(call), scorer.score(conversation_of_stored(call))
+                # What was said of hundreds of calls is not kept in memory until they are written.
+                judged.append((replace(call, tables={}), old, new))
                 if tell:
                     tell(done + len(judged))
             others = [Judged(call, new.scores, new.categories) for call, old, new in judged if old != new]

@@ -19,9 +19,10 @@ killed between the two, who finishes it.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +32,11 @@ from numpy.typing import NDArray
 
 from pipelines.store import disk
 from pipelines.store.parquet import (
+    RowGroups,
+    distinct_keys,
+    groups_in,
     is_merged,
-    keys_of,
-    read_key,
-    read_table,
+    parted,
     split,
     table_bytes,
     write_merged,
@@ -49,8 +51,8 @@ GRACE_S: Final = 1.0
 """How long an old folder is kept for those who were listing it."""
 
 _PIECES: Final = 16
-"""A merged file that a call is taken out of is cut into so many, so that its neighbours, which are likely
-to be next, cost a fraction of it."""
+"""A merged file that a call is taken out of is cut into so many, between row groups, so that its neighbours,
+which are likely to be next, cost a fraction of it."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,7 @@ class Days:
     def keys(self, path: Path) -> NDArray[np.bytes_]:
         """The keys that a merged file holds, in order and without doubles. Raises FileNotFoundError."""
         if path not in self._keys:
-            table = path.parent.parent.name
-            columns = ["call_id", "source"] if table == "failures" else None
-            if columns is None:
-                columns = [TABLES[table].schema.names[0]]
-            self._keys[path] = np.unique(np.array(keys_of(table, read_table(path, columns)), dtype="S"))
+            self._keys[path] = np.array(distinct_keys(path.parent.parent.name, path), dtype="S")
         return self._keys[path]
 
     def keys_on(self, table: str, day: str) -> set[str]:
@@ -127,12 +125,13 @@ class Days:
         at = int(np.searchsorted(keys, key))
         return at < len(keys) and bool(keys[at] == key)
 
-    def rows(self, table: str, day: str, key: str) -> pa.Table | None:
+    def rows(self, table: str, day: str, key: str, groups: RowGroups) -> pa.Table | None:
         """The rows of a key in the merged files of a day; None where there is no merged file."""
         files = self.merged(self.tables / table / day)
         if not files:
             return None
-        return pa.concat_tables(read_key(table, path, key) for path in files)
+        found = [groups.read_key(table, path, key) for path in files if self._holds(path, key.encode())]
+        return pa.concat_tables(found) if found else TABLES[table].schema.empty_table()
 
     def layout(self, tables: Iterable[str], day: str) -> Sequence[int | None]:
         """What tells whether a day of these tables was laid out anew."""
@@ -168,6 +167,7 @@ class Days:
 
     def _swap(self, change: Change) -> None:
         folder = self.tables / change.table / change.day
+        folder.mkdir(parents=True, exist_ok=True)
         new = disk.temporary(self.root / "tmp", f"{change.table}.{change.day}")
         new.mkdir()
         for path in folder.iterdir():
@@ -212,54 +212,92 @@ class Days:
         self._moving.unlink()
 
     def set_apart(self, keys: Mapping[str, Iterable[str]]) -> None:
-        """Give these keys of these tables a file of their own, where a merged one holds them.
+        """Give these keys of these tables a file of their own, where a merged one holds them."""
+        with self.setting_apart(keys) as changes:
+            self.swap(changes)
+
+    def take_out(self, keys: Mapping[str, Iterable[str]], day: str | None = None) -> None:
+        """Take these keys of these tables out of the merged files, of one day's folders or of all."""
+        with self.taking_out(keys, day) as changes:
+            self.swap(changes)
+
+    # What is needed for that is made before, by whoever will hold the lock
+
+    @contextmanager
+    def setting_apart(self, keys: Mapping[str, Iterable[str]]) -> Iterator[Sequence[Change]]:
+        """The changes that give these keys of these tables a file of their own.
 
         A call that `calls` is given for is set apart in all its tables, the parts first: whatever a merged
-        file of a part holds, one of `calls` holds.
+        file of a part holds, one of `calls` holds. They are made beside the tables, while others go on, and
+        are none where others lay out the days just now.
         """
-        for table, wished in keys.items():
-            by_day: dict[str, set[str]] = {}
-            files = [path for folder in self.folders(table) for path in self.merged(folder)]
-            of_table = tuple(wished)
-            for path in files:
-                held = {key for key in of_table if self._holds(path, key.encode())}
-                if held:
-                    by_day.setdefault(path.parent.name, set()).update(held)
-            for day, wanted in by_day.items():
-                for name in (*PARTS, "calls") if table == "calls" else (table,):
-                    self.set_apart_on(name, day, wanted)
+        with self._staging() as folder:
+            yield _unless_gone(
+                self._parting(name, day, wanted, folder, keep=True)
+                for table, wished in keys.items()
+                for day, wanted in self._held(table, wished).items()
+                for name in ((*PARTS, "calls") if table == "calls" else (table,))
+            )
 
-    def set_apart_on(self, table: str, day: str, wanted: set[str]) -> None:
-        """Give these keys a file of their own on a day of a table."""
-        folder = self.tables / table / day
+    @contextmanager
+    def taking_out(
+        self, keys: Mapping[str, Iterable[str]], day: str | None = None
+    ) -> Iterator[Sequence[Change]]:
+        """The changes that take these keys of these tables, in this order, out of the merged files, of one
+        day's folders or of all. They are made as those of `setting_apart` are."""
+        with self._staging() as folder:
+            yield _unless_gone(
+                self._parting(table, on, wanted, folder, keep=False)
+                for table, wished in keys.items()
+                for on, wanted in self._held(table, wished, day).items()
+            )
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        folder = disk.temporary(self.root / "tmp", "apart")
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            disk.remove([folder])
+
+    def _held(self, table: str, keys: Iterable[str], day: str | None = None) -> Mapping[str, set[str]]:
+        """Which of the keys the merged files of each day hold."""
+        wanted = np.unique(np.array([*keys], dtype="S"))
+        by_day: dict[str, set[str]] = {}
+        for folder in self.folders(table) if day is None else [self.tables / table / day]:
+            for path in self.merged(folder):
+                if found := np.intersect1d(self.keys(path), wanted, assume_unique=True).tolist():
+                    by_day.setdefault(folder.name, set()).update(key.decode() for key in found)
+        return by_day
+
+    def _parting(self, table: str, day: str, wanted: Collection[str], folder: Path, keep: bool) -> Change:
+        """The change that leaves these keys in no merged file of a day; `keep` gives each its own."""
+        of_day = self.tables / table / day
         without: dict[str, tuple[int, int]] = {}
         staged: dict[str, Path] = {}
-        pieces_in = disk.temporary(self.root / "tmp", f"apart-{table}")
-        found: dict[str, pa.Table] = {}
-        for path in self.merged(folder):
+        found: dict[str, list[pa.Table]] = {}
+
+        def others(path: Path) -> Iterator[pa.Table]:
+            for apart, rest in parted(table, path, wanted):
+                for key, rows in split(table, apart) if keep else ():
+                    found.setdefault(key, []).append(rows)
+                yield rest
+
+        for path in self.merged(of_day):
             if not any(self._holds(path, key.encode()) for key in wanted):
                 continue
             without[path.name] = disk.stamp_of(path)
-            whole = read_table(path)
-            others: list[pa.Table] = []
-            for key, rows in split(table, whole):
-                if key in wanted:
-                    found[key] = rows
-                else:
-                    others.append(rows)
-            size = max(1, -(-len(others) // _PIECES))
-            for start in range(0, len(others), size):
-                for piece in write_merged(table, others[start : start + size], pieces_in):
-                    staged[piece.name] = piece.path
-        for key in wanted:
+            size, rest = max(1, -(-groups_in(path) // _PIECES)), others(path)
+            while piece := tuple(islice(rest, size)):
+                for file in write_merged(table, piece, folder / table / day):
+                    staged[file.name] = file.path
+        for key in wanted if keep else ():
             # A call without rows in a table has a file there all the same.
-            if key in found or (table in PARTS and not (folder / f"{key}.parquet").exists()):
-                rows = found.get(key, TABLES[table].schema.empty_table())
-                staged[f"{key}.parquet"] = disk.stage(self.root / "tmp", key, table_bytes(table, rows))
-        if staged or without:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._swap(Change(table, day, without, staged))
-        disk.remove([pieces_in])
+            if key in found or (table in PARTS and not (of_day / f"{key}.parquet").exists()):
+                rows = pa.concat_tables(found[key]) if key in found else TABLES[table].schema.empty_table()
+                staged[f"{key}.parquet"] = disk.stage(folder, key, table_bytes(table, rows))
+        return Change(table, day, without, staged)
 
     def discard(self, wait: bool = False) -> None:
         """Remove the folders that were replaced, once nobody can be listing them; `wait` until then."""
@@ -272,6 +310,14 @@ class Days:
             with suppress(FileNotFoundError, ValueError):
                 self._retired.remove(each)
                 disk.remove([folder])
+
+
+def _unless_gone(changes: Iterable[Change]) -> Sequence[Change]:
+    """The changes, or none of them where a file that they are made from goes meanwhile."""
+    try:
+        return tuple(changes)
+    except FileNotFoundError:
+        return ()
 
 
 def files_of(folder: Path, wanted: Callable[[Path], bool]) -> dict[Path, tuple[int, int]]:

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from heapq import merge
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +19,17 @@ from pipelines.invariants import InvariantBroken, check_call, check_rows
 from pipelines.store import disk
 from pipelines.store.beside import ledger_of
 from pipelines.store.days import JUDGED, PARTS
+from pipelines.store.disk import StoreError
 from pipelines.store.erasure import is_erasing
-from pipelines.store.parquet import is_merged, keys_of, split
+from pipelines.store.parquet import by_key, is_merged, keys_of, rows_of
 from pipelines.store.store import Store
 from pipelines.tables import PARTITION, TABLES, CallRows, Row
 
 _SECOND_LOOK_S: Final = 0.3
 _OF_CALLS: Final = ("calls", *PARTS)
+_OfKey = tuple[str, str, pa.Table]
+"""A key, where its rows are (a file, or a table), and the rows."""
+_key = itemgetter(0)
 
 _COMPACT: Final = "Run `callfolio compact`, which removes them."
 _DAMAGED: Final = (
@@ -94,7 +101,7 @@ def examine(store: Store, sources: bool = False, tell: Callable[[str], None] | N
 
 
 class _Day:
-    """A day of all tables."""
+    """A day of all tables, read key by key: of a merged file no more than a row group is held in memory."""
 
     def __init__(self, store: Store, day: str) -> None:
         self.store, self.day = store, day
@@ -108,102 +115,114 @@ class _Day:
             self.date = None
             self._find("folder", day, "Its name is no date.", "Move it out of the store.")
             return
-        tables = {name: self._table(name) for name in TABLES}
-        self._check_calls({name: tables[name] for name in _OF_CALLS})
+        of_calls = merge(*map(self._of_table, _OF_CALLS), key=_key)
+        for key, found in groupby(of_calls, key=_key):
+            self._check_call(key, {table: rows for _, table, rows in found})
         for name in ("failures", "runs"):
-            self._check_rows(name, tables[name])
+            for key, _, rows in self._of_table(name):
+                self._check_rows(name, key, rows)
 
     def _find(self, kind: str, where: str, what: str, advice: str) -> None:
         self.findings.append(Finding(kind, where, what, advice))
 
-    def _table(self, name: str) -> dict[str, pa.Table]:
-        """The rows of the day by key; what is wrong with its files is noted."""
-        found: dict[str, pa.Table] = {}
+    def _of_table(self, name: str) -> Iterator[_OfKey]:
+        """The rows of the day in a table by key, in order; what is wrong with its files is noted."""
         folder = self.store.days.tables / name / self.day
+        own, many = list[Path](), list[Path]()
         for path in sorted(folder.iterdir()) if folder.exists() else ():
-            where = f"{name}/{self.day}/{path.name}"
             if path.suffix != ".parquet" or not path.is_file():
-                self._find("foreign_file", where, "It is no file of the store.", "Move it out of the store.")
-                continue
-            self.files += 1
-            try:
-                with pq.ParquetFile(path) as file:
-                    if problem := _schema_problem(file.schema_arrow, TABLES[name].schema):
-                        self._find("schema", where, problem, _DAMAGED)
-                        continue
-                    table = file.read(use_threads=False)
-            except FileNotFoundError:
-                self._find(
-                    "gone", where, "It went while it was looked at.", "Look again when nothing is written."
-                )
-                continue
-            except (pa.ArrowInvalid, OSError) as error:
-                self._find("unreadable", where, f"It cannot be read: {error}.", _DAMAGED)
-                continue
-            self.rows[name] += table.num_rows
-            keys = keys_of(name, table)
-            if is_merged(path):
-                with path.open("rb") as content:
-                    digest = hashlib.file_digest(content, "sha256").hexdigest()
-                if path.stem.partition("~")[2] != digest[:16]:
-                    self._find(
-                        "content", where, "Its content is not the one that it was written with.", _DAMAGED
-                    )
-                if list(keys) != sorted(keys):
-                    self._find("order", where, "Its rows are not in order of their calls.", _DAMAGED)
-            elif set(keys) - {path.stem}:
-                self._find("key", where, "It has rows of other calls than its name says.", _DAMAGED)
-            if not is_merged(path) and not table.num_rows:
-                found.setdefault(path.stem, table)
-            for key, of_key in split(name, table):
-                if key in found and found[key].num_rows:
-                    self._find(
-                        "rows_twice", where, f"Rows of {key} are in another file of the day too.", AGAIN
-                    )
-                found[key] = of_key
-        return found
+                what = "It is no file of the store."
+                self._find("foreign_file", self._where(path), what, "Move it out of the store.")
+            else:
+                (many if is_merged(path) else own).append(path)
+        streams = [chain.from_iterable(map(self._of_file, own)), *map(self._of_file, many)]
+        for key, found in groupby(merge(*streams, key=_key), key=_key):
+            tables = [(where, table) for _, where, table in found]
+            filled = [each for each in tables if each[1].num_rows]
+            for where, _ in filled[1:]:
+                what = f"Rows of {key} are in another file of the day too."
+                self._find("rows_twice", where, what, AGAIN)
+            yield key, name, (filled or tables)[-1][1]
 
-    def _check_calls(self, tables: Mapping[str, Mapping[str, pa.Table]]) -> None:
-        for name in PARTS:
-            for key in sorted(tables[name].keys() - tables["calls"].keys()):
+    def _of_file(self, path: Path) -> Iterator[_OfKey]:
+        """The rows of a file by key, in order, as far as they can be read; what is wrong with it is noted."""
+        name, where = path.parent.parent.name, self._where(path)
+        self.files += 1
+        try:
+            with pq.ParquetFile(path) as file:
+                if problem := _schema_problem(file.schema_arrow, TABLES[name].schema):
+                    self._find("schema", where, problem, _DAMAGED)
+                    return
+                self.rows[name] += file.metadata.num_rows
+                yield from self._of_merged(path) if is_merged(path) else self._of_own(path, file)
+        except FileNotFoundError:
+            what = "It went while it was looked at."
+            self._find("gone", where, what, "Look again when nothing is written.")
+        except (pa.ArrowInvalid, OSError, StoreError) as error:
+            self._find("unreadable", where, f"It cannot be read: {str(error).rstrip('.')}.", _DAMAGED)
+
+    def _of_own(self, path: Path, file: pq.ParquetFile) -> Iterator[_OfKey]:
+        """The rows of a file of one key, which may be none."""
+        table = file.read(use_threads=False)
+        if set(keys_of(path.parent.parent.name, table)) - {path.stem}:
+            what = "It has rows of other calls than its name says."
+            self._find("key", self._where(path), what, _DAMAGED)
+        else:
+            yield path.stem, self._where(path), table
+
+    def _of_merged(self, path: Path) -> Iterator[_OfKey]:
+        where, last = self._where(path), ""
+        with path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        if path.stem.partition("~")[2] != digest[:16]:
+            what = "Its content is not the one that it was written with."
+            self._find("content", where, what, _DAMAGED)
+        for key, table in by_key(path.parent.parent.name, path):
+            if key < last:
+                self._find("order", where, "Its rows are not in order of their calls.", _DAMAGED)
+                return
+            yield key, where, table
+            last = key
+
+    def _where(self, path: Path) -> str:
+        return f"{path.parent.parent.name}/{self.day}/{path.name}"
+
+    def _check_call(self, key: str, tables: Mapping[str, pa.Table]) -> None:
+        """Check all that the day has of a call, by table; a table that has nothing of it is left out."""
+        if "calls" not in tables:
+            for name in tables:
                 where = f"{name}/{self.day}"
                 self._find("orphan", where, f"Its rows of {key} have no row in calls.", _COMPACT)
-        for key, table in tables["calls"].items():
-            rows = table.to_pylist(maps_as_pydicts="strict")
-            self.calls[key] = (rows[0]["source"], rows[0]["source_sha256"]) if rows else ("", "")
-            where = f"calls/{self.day}/{key}"
-            if len(rows) != 1:
-                self._find("call_twice", where, f"The call has {len(rows)} rows in calls.", AGAIN)
-                continue
-            if lacking := [name for name in PARTS if name not in JUDGED and self._lacks(name, key, tables)]:
-                self._find("parts", where, f"The call has no file in {', '.join(lacking)}.", AGAIN)
-                continue
-            parts = {
-                name: tables[name][key].to_pylist(maps_as_pydicts="strict") if key in tables[name] else ()
-                for name in PARTS
-            }
+            return
+        rows, where = rows_of(tables["calls"]), f"calls/{self.day}/{key}"
+        self.calls[key] = (rows[0]["source"], rows[0]["source_sha256"]) if rows else ("", "")
+        lacking = [name for name in PARTS if name not in tables and name not in JUDGED]
+        if len(rows) != 1:
+            self._find("call_twice", where, f"The call has {len(rows)} rows in calls.", AGAIN)
+        elif lacking and self._has_own_file(key):
+            self._find("parts", where, f"The call has no file in {', '.join(lacking)}.", AGAIN)
+        else:
+            parts = {name: rows_of(tables[name]) if name in tables else () for name in PARTS}
             try:
                 check_call(CallRows({**rows[0], PARTITION: self.date}, **parts))
             except InvariantBroken as broken:
                 self._find("invariant", where, f"{broken.invariant}: {broken.detail}.", AGAIN)
 
-    def _lacks(self, name: str, key: str, tables: Mapping[str, Mapping[str, pa.Table]]) -> bool:
-        """Whether a call has no rows in a table though it has a file of its own in `calls`."""
-        own = (self.store.days.tables / "calls" / self.day / f"{key}.parquet").exists()
-        return own and key not in tables[name]
+    def _has_own_file(self, key: str) -> bool:
+        """Whether a call is in no merged file, and has then a file in each table, without rows if need be."""
+        return (self.store.days.tables / "calls" / self.day / f"{key}.parquet").exists()
 
-    def _check_rows(self, name: str, tables: Mapping[str, pa.Table]) -> None:
-        for key, table in tables.items():
-            for row in table.to_pylist(maps_as_pydicts="strict"):
-                where = f"{name}/{self.day}/{key}"
-                try:
-                    check_rows(TABLES[name], [row], key)
-                except InvariantBroken as broken:
-                    self._find(
-                        "invariant", where, f"{broken.invariant}: {broken.detail}.", "Delete its file."
-                    )
-                if name == "runs" and row["started_at"].astimezone(UTC).date() != self.date:
-                    self._find("date", where, "It is not in the folder of its date.", "Delete its file.")
+    def _check_rows(self, name: str, key: str, table: pa.Table) -> None:
+        """Check a recording's rows of `failures`, or a run's of `runs`."""
+        where = f"{name}/{self.day}/{key}"
+        for row in rows_of(table):
+            try:
+                check_rows(TABLES[name], [row], key)
+            except InvariantBroken as broken:
+                what = f"{broken.invariant}: {broken.detail}."
+                self._find("invariant", where, what, "Delete its file.")
+            if name == "runs" and row["started_at"].astimezone(UTC).date() != self.date:
+                self._find("date", where, "It is not in the folder of its date.", "Delete its file.")
 
 
 def _schema_problem(found: pa.Schema, declared: pa.Schema) -> str:

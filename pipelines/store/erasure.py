@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from models.errors import UsageError
 from pipelines.store import disk
 from pipelines.store.beside import forget_beside
+from pipelines.store.days import PARTS
 from pipelines.store.parquet import source_key
 from pipelines.versions import versions
 
@@ -154,10 +155,12 @@ def _finish(store: "Store") -> int:
     journal: Mapping[str, Any] = json.loads(path.read_bytes())
     call_ids, keys = journal["call_ids"], journal["failure_keys"]
     store.tombstones.write(call_ids, journal["about"], journal["record"])
-    # All at once, where merged files hold them: one by one, each would be written many times.
-    with store.locks.exclusive():
-        store.days.recover()
-        store.days.set_apart({"calls": call_ids, "failures": [*call_ids, *keys]})
+    # All at once, where merged files hold them: one by one, each would be written many times. What takes
+    # time is done while others go on, and again where they changed what it was made from.
+    merged = {**dict.fromkeys(("calls", *PARTS), call_ids), "failures": [*call_ids, *keys]}
+    with store.days.taking_out(merged) as changes, store.locks.exclusive():
+        store.days.swap(changes)
+        store.days.take_out(merged)
     removed = sum(store.remove_call(call_id) for call_id in call_ids)
     removed += store.remove_failures(keys)
     forget_beside(store.root, call_ids)
@@ -169,12 +172,14 @@ def _finish(store: "Store") -> int:
 
 
 def _clear_temporary(store: "Store", call_ids: set[str]) -> int:
-    """Remove what lies in `tmp` of the calls: staged files, and folders that were replaced."""
+    """Remove what lies in `tmp` of the calls: staged files, folders that were replaced, and what killed
+    processes had merged or linked, in which any call may be."""
     store.days.discard(wait=True)
-    # Who holds this is the only one who makes such folders, and needs none any more.
+    # Who holds `upkeep` is the only one who makes such folders, and needs none any more.
+    made = {*call_ids, "compaction", "export", "migration"}
     with store.locks.exclusive():
         return disk.remove(
             path
             for path in (store.root / "tmp").iterdir()
-            if path.name[1:].partition("~")[0] in call_ids or ".call_date=" in path.name
+            if path.name[1:].partition("~")[0] in made or ".call_date=" in path.name or disk.is_stale(path)
         )

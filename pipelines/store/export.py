@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from models.errors import CallfolioError, UsageError
 from pipelines.store import disk
 from pipelines.store.days import PARTS, files_of
-from pipelines.store.parquet import is_merged, keys_of, merged, read_table
+from pipelines.store.parquet import MergedFile, distinct_keys, is_large, is_merged, merged, rows_in
 from pipelines.store.store import Store
 from pipelines.tables import PARTITION, SCHEMA_VERSION, TABLES
 
@@ -60,7 +60,8 @@ class Destination:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export did: days of tables that were written, left as they were, and removed."""
+    """What an export did: days of tables that were written, left as they were, and removed; and the rows of
+    the tables and days that were asked for, as they lie there now."""
 
     written: int
     unchanged: int
@@ -82,6 +83,10 @@ def export(
     """
     place = _Place.of(store, destination, filesystem)
     with disk.storing(store.root), store.locks.upkeep():
+        if place.read(MANIFEST) is None:
+            # Nothing of a call lies there before the store remembers it, and it remembers no place that
+            # cannot be written.
+            place.write(MANIFEST, io.BytesIO(b"{}"))
         if filesystem is None:
             _register(store, destination)
         snapshot = disk.temporary(store.root / "tmp", "export")
@@ -109,11 +114,20 @@ def registered(root: Path) -> Sequence[Destination]:
 
 
 def refresh(store: Store) -> Sequence[str]:
-    """Bring all exports of a store up to date, and return a sentence for each that could not be. Raises
-    StoreError."""
+    """Bring all exports of a store up to date, and return a sentence for each that could not be.
+
+    One that is not there any more is not made again. Raises StoreError.
+    """
     sentences = []
     for destination in registered(store.root):
         try:
+            if _Place.of(store, destination, None).read(MANIFEST) is None:
+                sentences.append(
+                    f"There is no export at {destination.uri}. If it lies there at other times, it still has "
+                    f"what was erased: export again then. If it was deleted, take it out of "
+                    f"{store.root / REGISTER}."
+                )
+                continue
             export(store, destination)
         except (DestinationError, UsageError) as error:
             sentences.append(
@@ -177,9 +191,11 @@ class _Place:
         with self.reaching():
             path = f"{self.path}/{name}"
             parent, _, last = path.rpartition("/")
-            self.filesystem.create_dir(parent, recursive=True)
             at_once = self.filesystem.type_name in _WHOLE_AT_ONCE
             target = path if at_once else f"{parent}/.{last}.unfinished"
+            if not at_once:
+                # An object store has no folders, and would get empty objects that stand for them.
+                self.filesystem.create_dir(parent, recursive=True)
             with self.filesystem.open_output_stream(target) as stream:
                 shutil.copyfileobj(source, stream, _CHUNK)
             if not at_once:
@@ -204,7 +220,7 @@ def _export(
     snapshot: Path,
     tell: Callable[[str], None] | None,
 ) -> Exported:
-    manifest = json.loads(place.read(MANIFEST) or b"{}")
+    manifest = _manifest_of(place)
     same_form = manifest.get("form") == destination.form
     there: dict[str, Any] = manifest.get("days", {})
     wanted: dict[str, str] = {}
@@ -244,6 +260,19 @@ def _export(
     return Exported(written, len(wanted) - written, len(gone), rows)
 
 
+def _manifest_of(place: _Place) -> Mapping[str, Any]:
+    try:
+        manifest = json.loads(place.read(MANIFEST) or b"{}")
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict):
+        raise DestinationError(
+            f"{place.uri}/{MANIFEST} is damaged, so it is not known what was exported. Empty {place.uri} and "
+            "export again."
+        )
+    return manifest
+
+
 def _fingerprint(folder: Path, files: Mapping[Path, tuple[int, int]]) -> str:
     """What a day's folder is told by: the names, sizes and times of its files."""
     told = [(path.name, path.stat().st_size, modified) for path, (_, modified) in files.items()]
@@ -271,12 +300,13 @@ def _put_day(place: _Place, name: str, snapshot: Path, form: Form) -> Mapping[st
     if table in PARTS:
         # What a killed process left of a call without a row in `calls` is not the reader's business.
         keys = frozenset(
-            key
-            for path in (snapshot / "committed" / day).iterdir()
-            for key in keys_of("calls", read_table(path, ["call_id"]))
+            key for path in (snapshot / "committed" / day).iterdir() for key in distinct_keys("calls", path)
         )
     own, many = ([path for path in files if is_merged(path) == wanted] for wanted in (False, True))
-    made = merged(table, own, many, snapshot / "made" / name, keys)
+    if not own and _is_fit(table, many, keys):
+        made: Sequence[MergedFile] = [MergedFile(path, path.name, rows_in(path)) for path in many]
+    else:
+        made = merged(table, own, many, snapshot / "made" / name, keys)
     names = []
     for each in made:
         path = each.path if form == "parquet" else _in_text(each.path, table, day, form)
@@ -287,6 +317,13 @@ def _put_day(place: _Place, name: str, snapshot: Path, form: Form) -> Mapping[st
         path.unlink()
     place.keep_only(name, names)
     return {"files": names, "rows": sum(each.rows for each in made)}
+
+
+def _is_fit(table: str, many: Sequence[Path], keys: frozenset[str] | None) -> bool:
+    """Whether merged files can be exported as they are: of a good size, with nothing to leave out."""
+    return sum(not is_large(path) for path in many) <= 1 and (
+        keys is None or all(keys.issuperset(distinct_keys(table, path)) for path in many)
+    )
 
 
 def _in_text(path: Path, table: str, day: str, form: Form) -> Path:
@@ -319,9 +356,12 @@ def _plain(value: Any) -> str:
 
 
 def _register(store: Store, destination: Destination) -> None:
+    """Remember a destination, with the tables of earlier exports to it: they are still there."""
     uri = destination.uri if "://" in destination.uri else str(Path(destination.uri).absolute())
     known = {each.uri: each for each in registered(store.root)}
-    if known.get(uri) == (now := Destination(uri, destination.tables, destination.since, destination.form)):
+    earlier = known[uri].tables if uri in known else ()
+    tables = tuple(name for name in TABLES if name in (*destination.tables, *earlier))
+    if known.get(uri) == (now := Destination(uri, tables, destination.since, destination.form)):
         return
     known[uri] = now
     content = [{**asdict(each), "since": str(each.since) if each.since else None} for each in known.values()]

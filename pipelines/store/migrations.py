@@ -18,6 +18,7 @@ import pyarrow as pa
 from models.errors import UsageError
 from pipelines.store import disk
 from pipelines.store.days import JUDGED, PARTS, Change, Days
+from pipelines.store.disk import StoreError
 from pipelines.store.locks import Locks
 from pipelines.store.marker import MARKER, marker_bytes, version_of
 from pipelines.store.parquet import (
@@ -120,7 +121,11 @@ def migrate(root: Path, tell: Callable[[str], None] | None = None) -> Migrated:
                     tell(day.removeprefix(f"{PARTITION}="))
                 folder = disk.temporary(root / "tmp", "migration")
                 changes = _changes(days, day, version, folder)
-                days.swap(changes)
+                if days.swap(changes):
+                    raise StoreError(
+                        f"Somebody is writing to {root} with an earlier version of Callfolio. Stop that, and "
+                        "migrate again."
+                    )
                 files += sum(len(change.staged) for change in changes)
                 disk.remove([folder])
             disk.publish(disk.stage(root / "tmp", MARKER, marker_bytes()), root / MARKER)
@@ -154,7 +159,6 @@ def _changes(days: Days, day: str, version: int, folder: Path) -> Sequence[Chang
                     without[name][path.name] = disk.stamp_of(own)
                 content = parquet_bytes(name, of_call, path.stem)
                 staged[name][path.name] = disk.stage(folder, name, content)
-                own.parent.mkdir(parents=True, exist_ok=True)
     order = (*PARTS, "calls", "failures", "runs")
     return [Change(name, day, without[name], staged[name]) for name in order if staged[name]]
 

@@ -24,7 +24,15 @@ from pipelines.store.disk import StoreError, storing
 from pipelines.store.erasure import finish_erasure
 from pipelines.store.locks import Locks
 from pipelines.store.marker import MARKER, marker_bytes, version_of
-from pipelines.store.parquet import is_merged, parquet_bytes, read_key, read_rows, read_table, source_key
+from pipelines.store.parquet import (
+    RowGroups,
+    is_merged,
+    parquet_bytes,
+    read_rows,
+    read_table,
+    rows_of,
+    source_key,
+)
 from pipelines.store.tombstones import Tombstones
 from pipelines.tables import FAILURES, PARTITION, RUNS, SCHEMA_VERSION, TABLES, CallRows, Row
 
@@ -326,8 +334,9 @@ class Store:
                 with self.locks.of(key, wait) if key else nullcontext():
                     yield False
                 return
-        with self.locks.exclusive():
-            self.days.recover()
+        # What takes time is done while others go on, and again where they changed what it was made from.
+        with self.days.setting_apart(apart) as changes, self.locks.exclusive():
+            self.days.swap(changes)
             self.days.set_apart(apart)
             yield True
 
@@ -361,7 +370,7 @@ class Store:
             return ()
 
     def sweep(self, thorough: bool = False) -> int:
-        """Remove what killed processes left behind, and return how many files that were.
+        """Remove what killed processes left behind, and return how many files or merged calls that were.
 
         These are temporary files, parts of calls that have no row in `calls`, and failures of calls that
         were processed since. An erasure that was begun is finished. What a live process is at work on is
@@ -401,10 +410,9 @@ class Store:
                 continue
             with self.locks.exclusive():
                 orphans = self._orphans_on(folder.name)
-                for name in PARTS:
-                    self.days.set_apart_on(name, folder.name, orphans)
-                    of_table = self.root / "tables" / name / folder.name
-                    removed += disk.remove(of_table / f"{key}.parquet" for key in sorted(orphans))
+                self.days.recover()
+                self.days.take_out(dict.fromkeys(PARTS, orphans), folder.name)
+                removed += len(orphans)
         return removed
 
     def _orphans_on(self, day: str) -> set[str]:
@@ -419,7 +427,10 @@ class Store:
     # Reading
 
     def processed(self) -> Mapping[str, str]:
-        """The calls that are in the store: call_id to settings_sha256. Raises StoreError."""
+        """The calls that are in the store, in the order in which they lie: call_id to settings_sha256.
+
+        Raises StoreError.
+        """
         return dict(
             self.read(
                 lambda views: views.sql("select call_id, settings_sha256 from store.snapshot").fetchall()
@@ -465,15 +476,17 @@ class Store:
         Raises UsageError when there is no such call, StoreError when it cannot be read.
         """
         stored = self.read_stored(call_id)
-        parts = {name: tuple(_in_python(table)) for name, table in stored.tables.items()}
+        parts = {name: tuple(rows_of(table)) for name, table in stored.tables.items()}
         return CallRows(stored.row, **{name: parts.get(name, ()) for name in PARTS})
 
-    def read_stored(self, call_id: str) -> "StoredCall":
+    def read_stored(self, call_id: str, groups: RowGroups | None = None) -> "StoredCall":
         """A call as its files have it, table by table.
 
-        Of `scores` and `categories`, one that has no file of the call is left out. Raises UsageError when
-        there is no such call, StoreError when it cannot be read.
+        Who reads many calls, in the order of `processed`, gives the same `groups` each time. Of `scores` and
+        `categories`, one that has no file of the call is left out. Raises UsageError when there is no such
+        call, StoreError when it cannot be read.
         """
+        groups = groups or RowGroups()
         for attempt in range(_READ_ATTEMPTS):
             time.sleep(attempt * _READ_PAUSE_S)
             # A file that is gone is one of a call that is being replaced, or of a day that is laid out anew.
@@ -483,11 +496,11 @@ class Store:
                     continue
                 stamp, day = disk.stamp_of(located), located.parent.name
                 layout = self.days.layout(TABLES, day)
-                row = self._row_of_call(call_id)
+                row = self._row_of_call(call_id, groups)
                 tables: dict[str, pa.Table] = {}
                 for name in PARTS:
                     path = self.root / "tables" / name / day / f"{call_id}.parquet"
-                    table = read_table(path) if path.exists() else self.days.rows(name, day, call_id)
+                    table = read_table(path) if path.exists() else self.days.rows(name, day, call_id, groups)
                     if table is None and is_merged(located):
                         # Where no call of a day has a row of a table, there is nothing to merge.
                         table = TABLES[name].schema.empty_table()
@@ -505,19 +518,21 @@ class Store:
             iter(self.days.find("calls", call_id)), None
         )
 
-    def _row_of_call(self, call_id: str) -> Row | None:
+    def _row_of_call(self, call_id: str, groups: RowGroups | None = None) -> Row | None:
         """The call's row of `calls` with its `call_date`. Raises FileNotFoundError, StoreError."""
         located = self._locate(call_id)
         if located is None:
             return None
-        table = read_key("calls", located, call_id) if is_merged(located) else read_table(located)
-        [row] = table.to_pylist(maps_as_pydicts="strict")
+        if is_merged(located):
+            table = (groups or RowGroups()).read_key("calls", located, call_id)
+        else:
+            table = read_table(located)
+        [row] = rows_of(table)
         return {**row, PARTITION: _date_in(located.parent.name)}
 
     def failures(self) -> Sequence[Row]:
         """The rows of `failures`, the oldest first. Raises StoreError."""
-        rows: Sequence[Row] = self.table("failures").to_pylist(maps_as_pydicts="strict")
-        return rows
+        return rows_of(self.table("failures"))
 
     def table(self, name: str) -> pa.Table:
         """A whole table with `call_date`, in order, of the calls that have a row in `calls`.
@@ -582,7 +597,8 @@ class Store:
             connection.execute("set timezone = 'UTC'; create schema store")
             calls = self._rows_of("calls", connection)
             connection.execute(
-                f"create table store.snapshot as select call_id, source, settings_sha256 from {calls}"
+                f"create table store.snapshot as select call_id, source, settings_sha256 "
+                f"from {calls} order by call_date, call_id"
             )
             for name in TABLES:
                 rows = self._rows_of(name, connection)
@@ -663,13 +679,8 @@ class Store:
 def _same_parts(rows: CallRows, stored: StoredCall) -> bool:
     """Whether a call is on the same day as in the store, with the same rows in all tables but `calls`."""
     return rows.call[PARTITION] == stored.row[PARTITION] and all(
-        name in stored.tables and list(getattr(rows, name)) == _in_python(stored.tables[name])
-        for name in PARTS
+        name in stored.tables and list(getattr(rows, name)) == rows_of(stored.tables[name]) for name in PARTS
     )
-
-
-def _in_python(table: pa.Table) -> list[Row]:
-    return list(table.to_pylist(maps_as_pydicts="strict"))
 
 
 def _utc_date(instant: dt.datetime) -> dt.date:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -381,3 +382,44 @@ def test_a_host_that_is_not_known_is_refused(served: tuple[Path, str]) -> None:
     (Path(os.environ["HOME"]) / ".ssh" / "known_hosts").write_text("")
     with pytest.raises(UsageError, match="not found in known_hosts"):
         find_sources([f"sftp://{credentials()}@{host}/calls"])
+
+
+def test_a_bucket_is_listed_described_and_fetched(s3_files: Any, s3_bucket: str, scratch: Scratch) -> None:
+    s3_files.pipe(f"{s3_bucket}/calls/late/a b.wav", b"spoken")
+    s3_files.pipe(f"{s3_bucket}/calls/late/a b.json", b'{"agent_id": "7"}')
+    s3_files.pipe(f"{s3_bucket}/calls/half.wav.part", b"spo")
+    (source,) = find_sources([f"s3://{s3_bucket}/calls/"])
+    assert (source,) == find_sources([f"s3://{s3_bucket}/calls/**/*.wav"])
+    assert source.metadata.agent_id == "7"
+    assert source.remote
+    assert source.remote.size == 6
+    assert source.remote.version
+    assert source.remote.modified_at
+    assert abs(datetime.now(UTC) - source.remote.modified_at) < timedelta(minutes=5)
+    recording = identify(source, scratch=scratch)
+    assert recording.source == f"s3://{s3_bucket}/calls/late/a b.wav"
+    with at_hand(recording) as here:
+        assert here.path.read_bytes() == b"spoken"
+
+
+def test_a_recording_in_a_bucket_is_left_until_it_has_settled_and_is_fetched_once(
+    s3_files: Any, s3_bucket: str, scratch: Scratch, tmp_path: Path
+) -> None:
+    s3_files.pipe(f"{s3_bucket}/a.wav", b"spoken")
+    (source,) = find_sources([f"s3://{s3_bucket}"])
+    with pytest.raises(StillWritten):
+        identify(source, settle_s=60.0, scratch=scratch)
+    assert source.remote
+    Seen(tmp_path).put(source.remote, identify(source, scratch=scratch).sha256)
+    (again,) = find_sources([f"s3://{s3_bucket}"])
+    assert again.remote
+    assert Seen(tmp_path).get(again.remote) == hashlib.sha256(b"spoken").hexdigest()
+    s3_files.pipe(f"{s3_bucket}/a.wav", b"others")
+    (other,) = find_sources([f"s3://{s3_bucket}"])
+    assert other.remote
+    assert Seen(tmp_path).get(other.remote) is None
+
+
+def test_a_bucket_that_is_not_there_is_a_wrong_usage(s3_bucket: str) -> None:
+    with pytest.raises(UsageError, match=f"s3://{s3_bucket}-gone/calls cannot be listed: "):
+        find_sources([f"s3://{s3_bucket}-gone/calls"])

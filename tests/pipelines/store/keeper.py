@@ -25,6 +25,7 @@ from pipelines.store.erasure import doomed_calls, doomed_customer, erase
 from pipelines.store.migrations import migrate
 
 NAMES = ("a", "b", "c")
+A, B, C = (made_call(name).call["call_id"] for name in NAMES)
 STEP = 3
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "open", "exchange")
 

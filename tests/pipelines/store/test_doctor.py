@@ -1,4 +1,5 @@
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,30 +9,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from keeper import NAMES, fill
+from keeper import A, B, C
 from made_rows import DAY, made_call, made_failure, made_run
 
-from pipelines.store import Store, beside, days, doctor
+from pipelines.invariants import check_call
+from pipelines.store import Store, beside, doctor, parquet
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
 from pipelines.store.erasure import doomed_calls, erase
 from pipelines.store.parquet import table_bytes
-from pipelines.tables import TABLES
+from pipelines.tables import TABLES, CallRows
 
-A, B, C = (made_call(name).call["call_id"] for name in NAMES)
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 @pytest.fixture(autouse=True)
-def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_SECOND_LOOK_S", 0.0)
-
-
-@pytest.fixture
-def store(fast_path: Path) -> Store:
-    store = Store(fast_path / "store")
-    fill(store)
-    return store
 
 
 def file_of(store: Store, table: str, key: str) -> Path:
@@ -80,6 +74,38 @@ def test_a_merged_file_that_was_changed_is_found(store: Store) -> None:
     [path] = store.root.glob("tables/words/*-05/merged~*.parquet")
     changed(path, lambda row: {**row, "confidence": 0.5})
     assert kinds(store) == {"content"}
+
+
+def test_a_merged_file_whose_calls_are_out_of_order_is_found(store: Store) -> None:
+    compact(store)
+    [path] = store.root.glob("tables/words/*-06/*.parquet")
+    with pq.ParquetFile(path) as file:
+        of_c = file.read()
+    place = of_c.column_names.index("call_id")
+    others = [of_c.set_column(place, "call_id", pa.array([key] * of_c.num_rows)) for key in ("f", "e")]
+    content = table_bytes("words", pa.concat_tables(others))
+    path.with_name(f"merged~{hashlib.sha256(content).hexdigest()[:16]}.parquet").write_bytes(content)
+    assert kinds(store) == {"order", "orphan"}
+
+
+def test_of_a_large_day_only_a_part_is_held_in_memory(
+    fast_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "GROUP_BYTES", 100_000)
+    store = Store(fast_path / "large")
+    for number in range(50):
+        store.write_call(made_call(str(number), turns=30))
+    compact(store)
+    whole = sum(parquet.read_table(path).nbytes for path in store.root.glob("tables/*/*/*.parquet"))
+    before, held = pa.total_allocated_bytes(), list[int]()
+
+    def noting(rows: CallRows) -> None:
+        held.append(pa.total_allocated_bytes() - before)
+        check_call(rows)
+
+    monkeypatch.setattr(doctor, "check_call", noting)
+    assert examine(store).calls == len(held) == 50
+    assert max(held) < whole / 2
 
 
 def test_a_file_with_other_columns_is_found(store: Store) -> None:
@@ -184,7 +210,6 @@ def test_a_damaged_record_of_an_erasure_is_found(store: Store) -> None:
 
 
 def test_recordings_that_are_gone_or_changed_are_found_when_asked_for(fast_path: Path) -> None:
-    import hashlib
     from dataclasses import replace
 
     store = Store(fast_path / "store")

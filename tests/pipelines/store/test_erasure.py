@@ -2,17 +2,18 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import os
 import threading
 from pathlib import Path
 
 import pytest
-from keeper import NAMES, fill, of_customer
+from keeper import A, B, C, of_customer
 from keeping import killed_at_each_change, rows_in_files, temporary_files
 from made_rows import DAY, made_call, made_failure, made_judgement
 
 from models.errors import UsageError
 from pipelines.failures import Erased
-from pipelines.store import Judged, Store, days
+from pipelines.store import Judged, Store, disk
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
 from pipelines.store.erasure import (
@@ -27,19 +28,15 @@ from pipelines.store.erasure import (
 )
 from pipelines.store.export import Destination, export, refresh
 
-A, B, C = (made_call(name).call["call_id"] for name in NAMES)
+NOBODY = 4194304
+"""A number that no process has: Linux gives lower ones."""
 
-
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 @pytest.fixture(params=["as written", "compacted"])
-def store(fast_path: Path, request: pytest.FixtureRequest) -> Store:
-    """Calls a (of customer 4711) and b of one day and c of the next, two failures and a run."""
-    store = Store(fast_path / "store")
-    fill(store)
+def store(store: Store, request: pytest.FixtureRequest) -> Store:
+    """The calls a, b and c: see `store_fixtures`."""
     if request.param == "compacted":
         compact(store)
     return store
@@ -74,6 +71,16 @@ def test_nothing_in_the_store_has_the_id_or_the_name_of_an_erased_call(store: St
     erase(store, doomed_calls(store, [A]), "asked for")
     assert traces(store.root, A, "calls/a.wav") == []
     assert temporary_files(store) == []
+
+
+@pytest.mark.parametrize("what", ["compaction", "export", "apart"])
+def test_what_a_killed_process_had_copied_goes_too(store: Store, what: str) -> None:
+    mine = disk.temporary(store.root / "tmp", what)
+    left = mine.with_name(mine.name.replace(f"~{os.getpid()}~", f"~{NOBODY}~"))
+    left.mkdir()
+    (left / "merged~0.parquet").write_bytes(A.encode())
+    erase(store, doomed_calls(store, [A]), "asked for")
+    assert traces(store.root, A) == []
 
 
 def test_the_failures_of_a_call_and_of_its_recording_go_too(store: Store) -> None:
@@ -216,7 +223,7 @@ def test_an_export_that_cannot_be_reached_is_told_and_made_good_by_the_next(
     away = out.rename(fast_path / "away")
     out.write_text("in the way")
     [sentence] = refresh(store)
-    assert f"The export {out} still has what was erased" in sentence
+    assert f"There is no export at {out}. If it lies there at other times, it still has what was" in sentence
     out.unlink()
     away.rename(out)
     assert refresh(store) == []

@@ -1,6 +1,8 @@
 import csv
 import datetime as dt
+import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +11,26 @@ import pandas as pd
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
-from keeper import NAMES, fill
+from keeper import A, B, C
 from keeping import rows_in_files, temporary_files
 from made_rows import made_call
 
 from models.errors import UsageError
-from pipelines.store import Store, days
+from pipelines.store import Store
 from pipelines.store.compaction import compact
+from pipelines.store.erasure import doomed_calls, erase
 from pipelines.store.export import (
     MANIFEST,
     Destination,
     DestinationError,
     Form,
     export,
+    refresh,
     registered,
 )
 from pipelines.tables import TABLES
 
-A, B, C = (made_call(name).call["call_id"] for name in NAMES)
-
-
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
-
-
-@pytest.fixture
-def store(fast_path: Path) -> Store:
-    store = Store(fast_path / "store")
-    fill(store)
-    return store
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 @pytest.fixture
@@ -147,6 +139,62 @@ def test_an_address_of_a_file_is_a_destination(store: Store, out: Path) -> None:
     assert (out / MANIFEST).exists()
 
 
+# To an object store
+
+
+def test_an_object_store_is_a_destination_that_is_brought_up_to_date(
+    store: Store, s3_files: Any, s3_bucket: str
+) -> None:
+    destination = Destination(f"s3://{s3_bucket}/calls/night")
+    assert export(store, destination).written > 0
+    for name in TABLES:
+        files = _objects(s3_files, f"{s3_bucket}/calls/night/{name}")
+        rows = [row for path in files for row in _rows(s3_files.cat_file(path))]
+        assert sorted(map(str, rows)) == sorted(str(row) for _, _, row in rows_in_files(store.root)[name])
+    assert export(store, destination).written == 0
+    store.write_call(made_call("d", day=1, version=1))
+    assert export(store, destination).written == 9
+    assert len(_objects(s3_files, f"{s3_bucket}/calls/night/words/call_date=2024-03-06")) == 1
+
+
+def test_what_is_erased_goes_from_an_object_store_and_its_manifest_names_what_is_left(
+    store: Store, s3_files: Any, s3_bucket: str
+) -> None:
+    export(store, Destination(f"s3://{s3_bucket}/calls"))
+    erase(store, doomed_calls(store, [C]), "")
+    assert refresh(store) == []
+    manifest = json.loads(s3_files.cat_file(f"{s3_bucket}/calls/{MANIFEST}"))
+    named = {f"{day}/{name}" for day, each in manifest["days"].items() for name in each["files"]}
+    files = _objects(s3_files, s3_bucket)
+    assert {path.removeprefix(f"{s3_bucket}/calls/") for path in files} == {*named, MANIFEST}
+    assert not any(C.encode() in s3_files.cat_file(path) for path in files)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_text_goes_to_an_object_store_too(store: Store, s3_files: Any, s3_bucket: str, form: Form) -> None:
+    export(store, Destination(f"s3://{s3_bucket}", ("calls",), form=form))
+    files = _objects(s3_files, f"{s3_bucket}/calls")
+    lines = [line for path in files for line in s3_files.cat_file(path).decode().splitlines()]
+    assert len(lines) == 3 + (2 if form == "csv" else 0)
+
+
+@pytest.mark.usefixtures("s3_bucket")
+def test_a_bucket_that_is_not_there_is_one_sentence(store: Store) -> None:
+    with pytest.raises(DestinationError, match=r"s3://not-there/calls cannot be written: .* export again\."):
+        export(store, Destination("s3://not-there/calls"))
+    assert temporary_files(store) == []
+
+
+def _objects(files: Any, where: str) -> list[str]:
+    """What lies there, but for the empty objects that stand for folders: Arrow leaves some."""
+    return [path for path in files.find(where) if not path.endswith("/")]
+
+
+def _rows(content: bytes) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist(maps_as_pydicts="strict")
+    return rows
+
+
 # What the store remembers, and what is refused
 
 
@@ -186,6 +234,43 @@ def test_a_destination_that_cannot_be_written_is_one_sentence(store: Store, fast
     with pytest.raises(DestinationError, match=r"cannot be written: .* and export again\."):
         export(store, Destination(str(fast_path / "file" / "out")))
     assert temporary_files(store) == []
+    assert registered(store.root) == ()
+
+
+def test_what_is_erased_goes_from_tables_that_a_later_export_left_out(store: Store, out: Path) -> None:
+    export(store, Destination(str(out)))
+    export(store, Destination(str(out), ("calls",)))
+    erase(store, doomed_calls(store, [A]), "")
+    assert refresh(store) == []
+    for name in ("calls", "words", "turns"):
+        assert A not in set(pd.read_parquet(out / name)["call_id"])
+
+
+def test_an_export_that_was_deleted_is_told_and_not_made_again(store: Store, out: Path) -> None:
+    export(store, Destination(str(out)))
+    shutil.rmtree(out)
+    [sentence] = refresh(store)
+    assert f"There is no export at {out}." in sentence
+    assert not out.exists()
+
+
+def test_a_damaged_manifest_is_told(store: Store, out: Path) -> None:
+    export(store, Destination(str(out)))
+    (out / MANIFEST).write_text("{")
+    with pytest.raises(DestinationError, match=rf"{MANIFEST} is damaged"):
+        export(store, Destination(str(out)))
+
+
+def test_merged_files_with_nothing_to_leave_out_are_exported_as_they_are(store: Store, out: Path) -> None:
+    compact(store)
+    export(store, Destination(str(out)))
+    [merged_words] = store.root.glob("tables/words/*-05/merged~*.parquet")
+    [exported] = out.glob("words/*-05/*.parquet")
+    assert exported.read_bytes() == merged_words.read_bytes()
+    [calls] = store.root.glob("tables/calls/*-05/merged~*.parquet")
+    calls.unlink()
+    export(store, Destination(str(out.with_name("without"))))
+    assert set(pd.read_parquet(out.with_name("without") / "words")["call_id"]) == {C}
 
 
 # While calls are written

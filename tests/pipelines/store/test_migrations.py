@@ -9,7 +9,7 @@ from keeping import killed_at_each_change, rows_in_files, temporary_files
 from made_rows import made_call
 
 from models.errors import UsageError
-from pipelines.store import Store, StoreError, days, migrations
+from pipelines.store import Store, StoreError, migrations
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
 from pipelines.store.migrations import NOT_KNOWN, Migrated, migrate
@@ -18,9 +18,7 @@ from pipelines.tables import SCHEMA_VERSION, TABLES
 A, B = (made_call(name).call["call_id"] for name in "ab")
 
 
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 0.0)
+pytestmark = pytest.mark.usefixtures("no_grace")
 
 
 @pytest.fixture
