@@ -94,15 +94,15 @@ class Server:
 
     def close(self) -> None:
         """End the process that was started."""
-        if self._process is None:
+        process, self._process = self._process, None
+        if process is None:
             return
         os.close(self._lifeline)
         try:
-            self._process.wait(_PATIENCE_S)
+            process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+            process.kill()
+            process.wait()
 
 
 def _start(port: int, pipe: int, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":

@@ -194,20 +194,28 @@ class Ledger:
     def reconcile(self, committed: Mapping[str, str], failures: Sequence[Row] = ()) -> None:
         """Make the ledger agree with the store: `committed` maps call_id to settings_sha256.
 
-        What was committed is done, whoever was killed before saying so; what is gone from the store is
+        What was committed is done, whoever was killed before saying so, unless it is processed anew just now
+        or has failed since: then it has one of `failures`, rows of that table. What is gone from the store is
         forgotten; the leases of dead runs are given back. Of recordings that the ledger does not know,
-        `failures`, rows of that table, tell how often they were tried. Raises LedgerError.
+        `failures` tell how often they were tried. Raises LedgerError.
         """
         now = self._now()
         with self._writing() as db:
+            for lease in db.execute("select * from recordings where state = 'working'").fetchall():
+                if self._verdict(lease) == "orphaned":
+                    self._give_back(db, lease["call_id"], lost=True)
             db.execute("create temp table committed (call_id text primary key, settings_sha256 text)")
             db.executemany("insert into committed values (?, ?)", committed.items())
+            db.execute("create temp table failed (call_id text, settings_sha256 text)")
+            failed = [(row["call_id"], row["settings_sha256"]) for row in failures]
+            db.executemany("insert into failed values (?, ?)", failed)
             db.execute(
-                f"""
-                update recordings set {_FREE}, state = 'done', reason = null, message = null,
-                  not_before = null, updated_at = ?
-                where state != 'done'
+                """
+                update recordings set state = 'done', reason = null, message = null, not_before = null,
+                  updated_at = ?
+                where state in ('waiting', 'set_aside')
                   and (call_id, settings_sha256) in (select call_id, settings_sha256 from committed)
+                  and (call_id, settings_sha256) not in (select call_id, settings_sha256 from failed)
                 """,
                 (now,),
             )
@@ -224,12 +232,10 @@ class Ledger:
                 (now, now),
             )
             db.execute("drop table committed")
+            db.execute("drop table failed")
             for row in failures:
                 if row["call_id"]:
                     self._recall(db, row, now)
-            for lease in db.execute("select * from recordings where state = 'working'").fetchall():
-                if self._verdict(lease) == "orphaned":
-                    self._give_back(db, lease["call_id"], lost=True)
 
     def expect(self, recordings: Collection[Recording], settings_sha256: str) -> None:
         """Enter recordings that are to be processed, unless they are at work. Raises LedgerError.

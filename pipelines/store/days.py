@@ -148,8 +148,8 @@ class Days:
     def swap(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Make changes, one after the other, and return those that were not made.
 
-        A change is not made when a file that it replaces is gone or another one; nor are then those of the
-        same day.
+        A change is not made when a file that it replaces is gone or another one, or a call has got a file of
+        its own that it would replace; nor are then those of the same day.
         """
         self.recover()
         stale = {change.day for change in changes if not self._is_current(change)}
@@ -160,8 +160,11 @@ class Days:
 
     def _is_current(self, change: Change) -> bool:
         folder = self.tables / change.table / change.day
+        own = [name for name in change.staged.keys() - change.without.keys() if not is_merged(Path(name))]
         try:
-            return all(disk.stamp_of(folder / name) == stamp for name, stamp in change.without.items())
+            return not any((folder / name).exists() for name in own) and all(
+                disk.stamp_of(folder / name) == stamp for name, stamp in change.without.items()
+            )
         except FileNotFoundError:
             return False
 
@@ -293,10 +296,13 @@ class Days:
                 for file in write_merged(table, piece, folder / table / day):
                     staged[file.name] = file.path
         for key in wanted if keep else ():
+            own = of_day / f"{key}.parquet"
             # A call without rows in a table has a file there all the same.
-            if key in found or (table in PARTS and not (of_day / f"{key}.parquet").exists()):
+            if key in found or (table in PARTS and not own.exists()):
                 rows = pa.concat_tables(found[key]) if key in found else TABLES[table].schema.empty_table()
-                staged[f"{key}.parquet"] = disk.stage(folder, key, table_bytes(table, rows))
+                staged[own.name] = disk.stage(folder, key, table_bytes(table, rows))
+                if own.exists():
+                    without[own.name] = disk.stamp_of(own)
         return Change(table, day, without, staged)
 
     def discard(self, wait: bool = False) -> None:

@@ -186,9 +186,15 @@ class Store:
                     if instead_of is not None and not self._is_unchanged(instead_of):
                         return False
                     if parts:
+                        if instead_of is not None and not self._is_judged_as(instead_of):
+                            return False
                         disk.remove([self._judging / call_id])
                         disk.remove(self._copies("calls", call_id))
-                        list(pool.map(publish, parts))
+                        # All have ended, whatever fails, before others may write the call.
+                        with ThreadPoolExecutor(_WRITERS) as publishers:
+                            published = [publishers.submit(publish, name) for name in parts]
+                        for done in published:
+                            done.result()
                     publish("calls")
                     for key in failed:
                         disk.remove(self._copies("failures", key))
@@ -265,6 +271,18 @@ class Store:
         if located is None:
             return False
         return disk.stamp_of(located) == call.stamp or self._row_of_call(call.row["call_id"]) == call.row
+
+    def _is_judged_as(self, call: "StoredCall") -> bool:
+        """Whether a call that has files of its own is judged as it was when it was read."""
+        call_id = call.row["call_id"]
+        if (self._judging / call_id).exists():
+            return False
+        for name in JUDGED:
+            own = self._path(name, call.row[PARTITION], call_id)
+            now = rows_of(read_table(own)) if own.exists() else []
+            if now != (rows_of(call.tables[name]) if name in call.tables else []):
+                return False
+        return True
 
     def write_failure(self, row: Row, attempts: int | None = None) -> int:
         """Put a recording that was set aside into `failures`, in place of its earlier row.
@@ -449,8 +467,10 @@ class Store:
 
     def row_of(self, call_id: str) -> Row | None:
         """A call's row of `calls` with its `call_date`; None where there is none. Raises StoreError."""
-        with storing(self.root), suppress(FileNotFoundError):
-            return self._row_of_call(call_id)
+        for attempt in range(_READ_ATTEMPTS):
+            time.sleep(attempt * _READ_PAUSE_S)
+            with storing(self.root), suppress(FileNotFoundError):  # its day is laid out anew
+                return self._row_of_call(call_id)
         return None
 
     def find_calls(self, reference: str) -> Sequence[str]:

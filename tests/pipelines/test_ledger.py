@@ -357,6 +357,23 @@ def test_a_call_whose_worker_was_killed_after_it_committed_is_done(world: World)
     assert (entry.state, entry.worker, entry.lease_until) == ("done", None, None)
 
 
+def test_a_call_in_the_store_that_is_processed_anew_stays_with_its_worker(world: World) -> None:
+    ledger = world.ledger(world.process(1))
+    claim = claimed(ledger)
+    world.ledger(world.process(2)).reconcile({recording().call_id: S1})
+    assert ledger.beat(claim)
+
+
+def test_a_call_in_the_store_that_has_failed_since_is_not_tried_every_night(world: World) -> None:
+    ledger = world.ledger(world.process(1))
+    ledger.set_aside(claimed(ledger), NoSpeech(Path("1.wav"), 1.0))
+    row = made_failure("/calls/1.wav", recording().call_id, reason="no_speech", attempts=1)
+    ledger.reconcile({recording().call_id: S1}, [{**row, "settings_sha256": S1}])
+    assert ledger.counts()["set_aside"] == 1
+    ledger.reconcile({recording().call_id: S1})
+    assert ledger.counts()["done"] == 1
+
+
 def test_a_lost_ledger_is_made_anew_from_the_store(world: World) -> None:
     spent = made_failure("/calls/2.wav", recording(2).call_id, reason="no_speech", attempts=1)
     again = made_failure("/calls/3.wav", recording(3).call_id, reason="out_of_memory", attempts=2)

@@ -46,13 +46,14 @@ def of_customer(rows: Any, customer_id: str) -> Any:
 
 
 def judge(store: Store, version: int) -> None:
-    calls = [store.read_stored(made_call(name).call["call_id"]) for name in NAMES[:2]]
-    judged = []
-    for call in calls:
-        scores, categories = made_judgement(call.row["call_id"], version)
-        within = [{**row, "evidence": []} for row in scores]
-        judged.append(Judged(call, within, categories))
-    assert store.write_judgements(judged) == []
+    for name in NAMES[:2]:
+        judge_call(store, made_call(name).call["call_id"], version)
+
+
+def judge_call(store: Store, call_id: str, version: int) -> None:
+    scores, categories = made_judgement(call_id, version)
+    within = [{**row, "evidence": []} for row in scores]
+    assert store.write_judgements([Judged(store.read_stored(call_id), within, categories)]) == []
 
 
 def rewrite(store: Store) -> None:

@@ -1,9 +1,11 @@
 import datetime as dt
+import errno
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -11,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from fast_folder import fast_folder
-from keeper import NAMES, A, B, C, fill, judge
+from keeper import NAMES, A, B, C, fill, judge, judge_call
 from keeping import (
     another,
     killed_at_each_change,
@@ -24,7 +26,7 @@ from made_rows import made_call, made_failure, made_run
 
 from models.errors import UsageError
 from pipelines.query import query
-from pipelines.store import Store, days, disk, parquet
+from pipelines.store import Store, StoreError, days, disk, parquet
 from pipelines.store.compaction import Compacted, compact
 from pipelines.store.doctor import examine
 from pipelines.store.erasure import doomed_calls, erase
@@ -265,6 +267,65 @@ def test_a_day_that_changes_while_a_call_is_taken_out_of_it_loses_nothing(
     assert store.read_call(B) == made_call("b", version=1, turns=2)
     assert examine(store).findings == ()
     assert temporary_files(store) == []
+
+
+def test_what_a_call_is_judged_while_it_is_taken_out_of_its_day_is_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unjudged = made_call("d", turns=2).call["call_id"]
+    store.write_call(made_call("d", turns=2))
+    compact(store)
+    read, rows, exclusive = store.read_stored(unjudged), store.read_call(unjudged), store.locks.exclusive
+    others = [unjudged]
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        if others:
+            judge_call(Store(store.root), others.pop(), version=1)
+        with exclusive():
+            yield
+
+    monkeypatch.setattr(store.locks, "exclusive", late)
+    store.write_call(replace(rows, call={**rows.call, "agent_id": "a9"}), instead_of=read)
+    assert len(store.read_call(unjudged).scores) > len(rows.scores) == 0
+
+
+def test_a_call_that_is_judged_meanwhile_is_not_replaced_by_what_it_was(store: Store) -> None:
+    read, other = store.read_stored(A), made_call("a", version=1, turns=2)
+    judge_call(Store(store.root), A, version=2)
+    assert not store.write_call(other, instead_of=read)
+    assert store.write_call(other, instead_of=store.read_stored(A))
+
+
+def test_all_files_of_a_call_are_in_place_before_others_may_write_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish, of = disk.publish, store.locks.of
+    events = []
+
+    def failing(staged: Path, target: Path) -> None:
+        table = target.parent.parent.name
+        if table == "words":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        time.sleep(0.2)
+        publish(staged, target)
+        events.append("published")
+
+    @contextmanager
+    def watched(key: str, wait: bool = True) -> Iterator[None]:
+        try:
+            with of(key, wait):
+                yield
+        finally:
+            events.append("free")
+
+    monkeypatch.setattr(disk, "publish", failing)
+    monkeypatch.setattr(store.locks, "of", watched)
+    with pytest.raises(StoreError, match="full"):
+        store.write_call(made_call("a", version=1))
+    time.sleep(0.5)
+    assert events[-1] == "free"
+    assert "published" in events
 
 
 def test_a_sweep_leaves_merged_files_alone(store: Store) -> None:
