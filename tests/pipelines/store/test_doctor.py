@@ -13,6 +13,7 @@ from keeper import A, B, C
 from made_rows import DAY, made_call, made_failure, made_run
 
 from pipelines.invariants import check_call
+from pipelines.ledger import LedgerError
 from pipelines.store import Store, beside, doctor, parquet
 from pipelines.store.compaction import compact
 from pipelines.store.doctor import examine
@@ -64,9 +65,45 @@ def test_an_empty_store_is_as_it_should_be(fast_path: Path) -> None:
 def test_a_damaged_file_is_found(store: Store) -> None:
     path = file_of(store, "words", A)
     path.write_bytes(path.read_bytes()[:50])
-    [finding, *others] = examine(store).findings
+    [finding] = examine(store).findings
     assert (finding.kind, finding.where) == ("unreadable", f"words/call_date=2024-03-05/{A}.parquet")
-    assert {each.kind for each in others} == {"parts"}
+
+
+@pytest.mark.parametrize("table", sorted(TABLES.keys() - {"runs"}))
+@pytest.mark.parametrize("damage", ["cut", "zeros"])
+def test_of_a_merged_file_that_is_damaged_nothing_but_that_is_found(
+    store: Store, table: str, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = MadeLedger([Entry(A, "done"), Entry("ab" * 16, "set_aside")])
+    monkeypatch.setattr(doctor, "ledger_of", lambda _: ledger)
+    compact(store)
+    path = sorted(store.root.glob(f"tables/{table}/*/merged~*.parquet"))[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if damage == "cut" else whole[:4] + bytes(60) + whole[64:])
+    found = {(each.kind, each.where, each.advice.partition(" ")[0]) for each in examine(store).findings}
+    where = f"{table}/{path.parent.name}/{path.name}"
+    assert ("unreadable", where, "Put") in found
+    assert found <= {("unreadable", where, "Put"), ("content", where, "Put")}
+
+
+def test_beside_a_damaged_file_what_else_is_wrong_is_found(store: Store) -> None:
+    compact(store)
+    [path] = store.root.glob("tables/words/*-05/merged~*.parquet")
+    path.write_bytes(path.read_bytes()[:50])
+    store.write_run(made_run(run_id="ended", status="finished"))
+    store.write_failure(made_failure("calls/c.wav", call_id=C, source_sha256="ff" * 32))
+    assert kinds(store) == {"unreadable", "run_end", "failure_identity", "failure_of_call"}
+
+
+def test_a_ledger_that_cannot_be_read_is_found_and_hides_nothing_else(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(_: Path) -> None:
+        raise LedgerError("The ledger cannot be read.")
+
+    monkeypatch.setattr(doctor, "ledger_of", damaged)
+    file_of(store, "turns", C).unlink()
+    assert kinds(store) == {"unreadable", "parts"}
 
 
 def test_a_merged_file_that_was_changed_is_found(store: Store) -> None:
@@ -85,7 +122,11 @@ def test_a_merged_file_whose_calls_are_out_of_order_is_found(store: Store) -> No
     others = [of_c.set_column(place, "call_id", pa.array([key] * of_c.num_rows)) for key in ("f", "e")]
     content = table_bytes("words", pa.concat_tables(others))
     path.with_name(f"merged~{hashlib.sha256(content).hexdigest()[:16]}.parquet").write_bytes(content)
-    assert kinds(store) == {"order", "orphan"}
+    found = examine(store).findings
+    assert {each.kind for each in found} == {"order", "orphan"}
+    assert [each.what for each in found if each.kind == "orphan"] == [
+        "Its rows of f have no row in calls."
+    ], "the ones of e are not known to be there"
 
 
 def test_of_a_large_day_only_a_part_is_held_in_memory(
