@@ -221,8 +221,10 @@ def _export(
     tell: Callable[[str], None] | None,
 ) -> Exported:
     manifest = _manifest_of(place)
-    same_form = manifest.get("form") == destination.form
-    there: dict[str, Any] = manifest.get("days", {})
+    # What has no form of its own is of an older manifest, and was thought to be all of one.
+    there: dict[str, Any] = {
+        name: {"form": manifest.get("form"), **day} for name, day in manifest.get("days", {}).items()
+    }
     wanted: dict[str, str] = {}
     # Alone with the store for as long as it takes to link what has changed: no call is seen in part.
     with store.locks.exclusive():
@@ -234,7 +236,8 @@ def _export(
                 files = files_of(folder, lambda _: True)
                 if files and (late or name in there):
                     wanted[name] = _fingerprint(folder, files)
-                    if not same_form or there.get(name, {}).get("fingerprint") != wanted[name]:
+                    as_it_lies = {"fingerprint": wanted[name], "form": destination.form}
+                    if not as_it_lies.items() <= there.get(name, {}).items():
                         _link(store, table, folder.name, snapshot)
     days: dict[str, Any] = {name: there[name] for name in there if name in wanted}
     written = 0
@@ -243,7 +246,8 @@ def _export(
             continue
         if tell:
             tell(name)
-        days[name] = {"fingerprint": fingerprint, **_put_day(place, name, snapshot, destination.form)}
+        put = _put_day(place, name, snapshot, destination.form)
+        days[name] = {"fingerprint": fingerprint, "form": destination.form, **put}
         written += 1
     gone = [name for name in there if name not in wanted and name.partition("/")[0] in destination.tables]
     for name in gone:

@@ -123,6 +123,33 @@ def test_an_export_in_another_form_takes_the_place_of_the_first(store: Store, ou
     assert not list(out.rglob("*.parquet"))
 
 
+def test_tables_of_several_forms_lie_at_one_place_each_in_the_one_it_was_asked_for_last(
+    store: Store, out: Path
+) -> None:
+    def suffixes(table: str) -> set[str]:
+        return {path.suffix for path in (out / table).rglob("*.*") if path.is_file()}
+
+    everything = export(store, Destination(str(out)))
+    export(store, Destination(str(out), ("calls",), form="csv"))
+    assert (suffixes("calls"), suffixes("words")) == ({".csv"}, {".parquet"})
+    of_calls = len(list((out / "calls").iterdir()))
+    done = export(store, Destination(str(out), form="csv"))
+    assert (done.written, done.unchanged) == (everything.written - of_calls, of_calls)
+    assert {suffix for table in TABLES for suffix in suffixes(table)} == {".csv"}
+    assert export(store, Destination(str(out), form="csv")).written == 0
+
+
+def test_a_manifest_that_says_the_form_for_all_days_at_once_is_understood(store: Store, out: Path) -> None:
+    export(store, Destination(str(out), form="csv"))
+    manifest = json.loads((out / MANIFEST).read_text())
+    for day in manifest["days"].values():
+        del day["form"]
+    (out / MANIFEST).write_text(json.dumps(manifest))
+    export(store, Destination(str(out), ("calls",), form="jsonl"))
+    done = export(store, Destination(str(out), form="csv"))
+    assert done.written == len(list((out / "calls").iterdir()))
+
+
 def test_any_file_system_of_arrow_is_a_destination(store: Store, fast_path: Path) -> None:
     base = fast_path / "bucket"
     base.mkdir()
