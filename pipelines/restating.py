@@ -3,13 +3,17 @@
 What is not said any more stays: a recording that is given without its metadata loses none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import Any, Final
 
+import numpy as np
+import pyarrow as pa
+
 from pipelines.sources import CallMetadata
 from pipelines.store import Store
+from pipelines.store.parquet import rows_of
 from pipelines.tables import PARTITION, CallRows, Row
 
 _GIVEN: Final = ("agent_id", "customer_id", "queue", "direction")
@@ -45,25 +49,59 @@ class Stated:
     speakers: Sequence[Row]
 
 
-def stated_calls(store: Store, channels: bool) -> Mapping[str, Stated]:
-    """What the store has, by `call_id`; of speakers only where the metadata says something of `channels`.
+class StatedCalls(Mapping[str, Stated]):
+    """What the store has of all calls, by `call_id`: kept as tables, a call is made into rows when asked for.
+
+    As rows, a hundred thousand calls would take ten times the memory.
+    """
+
+    def __init__(self, calls: pa.Table, speakers: pa.Table) -> None:
+        """Tables in order of `call_id`, with the columns that `Stated` has rows of."""
+        self._calls, self._speakers = _InOrder(calls), _InOrder(speakers)
+
+    def __getitem__(self, call_id: str) -> Stated:
+        """What the store has of a call. Raises KeyError."""
+        rows = self._calls.rows(call_id)
+        if not rows:
+            raise KeyError(call_id)
+        return Stated(rows[0], self._speakers.rows(call_id))
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids of the calls, in order."""
+        return (str(each) for each in self._calls.ids.astype(str))
+
+    def __len__(self) -> int:
+        """How many calls the store has."""
+        return len(self._calls.ids)
+
+
+class _InOrder:
+    """A table in order of `call_id`."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table.combine_chunks()
+        self.ids = table.column("call_id").to_numpy().astype("S")
+
+    def rows(self, call_id: str) -> list[Row]:
+        """The rows of a call."""
+        key = call_id.encode()
+        first, end = np.searchsorted(self.ids, key, "left"), np.searchsorted(self.ids, key, "right")
+        return [*rows_of(self.table.slice(int(first), int(end - first)))]
+
+
+def stated_calls(store: Store, channels: bool) -> StatedCalls:
+    """What the store has; of speakers only where the metadata says something of `channels`.
 
     Raises StoreError.
     """
-    calls = f"select {', '.join(_STATED)} from calls"
-    speakers = "select call_id, channel, role, role_confidence from speakers where channel > 0"
-
-    def ask(views: Any) -> tuple[list[Row], list[Row]]:
-        asked = [views.sql(calls).to_arrow_table()]
-        asked += [views.sql(speakers).to_arrow_table()] if channels else []
-        rows = [table.to_pylist(maps_as_pydicts="strict") for table in asked]
-        return rows[0], rows[1] if channels else []
-
-    rows, people = store.read(ask)
-    of_call: dict[str, list[Row]] = {}
-    for person in people:
-        of_call.setdefault(person["call_id"], []).append(person)
-    return {row["call_id"]: Stated(row, of_call.get(row["call_id"], ())) for row in rows}
+    calls = f"select {', '.join(_STATED)} from calls order by call_id"
+    speakers = f"""
+        select call_id, channel, role, role_confidence from speakers
+        where {channels} and channel > 0 order by call_id, channel
+    """
+    return StatedCalls(
+        *store.read(lambda views: [views.sql(each).to_arrow_table() for each in (calls, speakers)])
+    )
 
 
 def restatement(given: CallMetadata, call: Row, speakers: Sequence[Row]) -> Restatement:

@@ -1,11 +1,13 @@
 """What metadata says by now against what the store has of a call."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from made_rows import DAY, made_call
 from sample_calls import SAMPLE_CALLS, Processed
@@ -15,14 +17,21 @@ from pipelines.analytics.examples import SHIPPED, examples_in
 from pipelines.call import process
 from pipelines.recording import identify
 from pipelines.rereading import Reader, read_again, rows_of_stored
-from pipelines.restating import Restatement, restated, restatement, said_before, stated_calls
+from pipelines.restating import (
+    Restatement,
+    StatedCalls,
+    restated,
+    restatement,
+    said_before,
+    stated_calls,
+)
 from pipelines.rows import rows_of
 from pipelines.scorecards.cards import Rulebook
 from pipelines.scorecards.scoring import Scorer
 from pipelines.settings import CallSettings
 from pipelines.sources import CallMetadata, find_sources
 from pipelines.store import Store
-from pipelines.tables import CallRows
+from pipelines.tables import TABLES, CallRows
 
 SAME = CallMetadata(
     started_at=DAY.astimezone(timezone(timedelta(hours=5))),
@@ -151,6 +160,34 @@ def test_a_whole_store_is_asked_at_once(tmp_path: Path) -> None:
         assert [person["channel"] for person in people] == ([1, 2] if channels else [])
     swapped = CallMetadata(channel_roles={1: "customer", 2: "agent"})
     assert restatement(swapped, stated[split.call["call_id"]].call, people).reread
+    assert "ff" * 16 not in stated
+    assert dict(stated_calls(Store(tmp_path / "empty"), True)) == {}
+
+
+def test_what_a_whole_store_says_is_not_held_as_rows() -> None:
+    ids = sorted(f"{number:032x}" for number in range(3_000))
+    calls = pa.table(
+        {
+            "call_id": ids,
+            "metadata": pa.array(
+                [[("team", each)] for each in ids], TABLES["calls"].schema.field("metadata").type
+            ),
+        }
+    )
+    people = pa.table(
+        {"call_id": [each for each in ids[1:] for _ in "12"], "channel": [1, 2] * (len(ids) - 1)}
+    )
+    tracemalloc.start()
+    try:
+        stated = StatedCalls(calls, people)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 100 * len(ids), "bytes; a row of one value takes 180"
+    assert list(stated) == ids
+    for call_id, channels in ((ids[0], []), (ids[1], [1, 2]), (ids[-1], [1, 2])):
+        assert stated[call_id].call == {"call_id": call_id, "metadata": {"team": call_id}}
+        assert [person["channel"] for person in stated[call_id].speakers] == channels
 
 
 def test_a_moved_call_is_on_its_new_day_only(tmp_path: Path) -> None:
