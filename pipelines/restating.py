@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from pipelines.sources import CallMetadata
 from pipelines.store import Store
-from pipelines.store.parquet import rows_of
 from pipelines.tables import PARTITION, CallRows, Row
 
 _GIVEN: Final = ("agent_id", "customer_id", "queue", "direction")
@@ -79,14 +78,17 @@ class _InOrder:
     """A table in order of `call_id`."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table.combine_chunks()
+        self.columns = {name: table.column(name).combine_chunks() for name in table.column_names}
         self.ids = table.column("call_id").to_numpy().astype("S")
 
     def rows(self, call_id: str) -> list[Row]:
         """The rows of a call."""
         key = call_id.encode()
         first, end = np.searchsorted(self.ids, key, "left"), np.searchsorted(self.ids, key, "right")
-        return [*rows_of(self.table.slice(int(first), int(end - first)))]
+        return [
+            {name: column[row].as_py(maps_as_pydicts="strict") for name, column in self.columns.items()}
+            for row in range(int(first), int(end))
+        ]
 
 
 def stated_calls(store: Store, channels: bool) -> StatedCalls:
