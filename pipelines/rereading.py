@@ -22,7 +22,7 @@ from pipelines.settings import Kind
 from pipelines.store import Store, StoredCall
 from pipelines.store.parquet import RowGroups
 from pipelines.tables import TABLES, CallRows, Row
-from pipelines.transcript import Speaker, Turn, Word
+from pipelines.transcript import ROLE_GIVEN, Speaker, Turn, Word
 
 CHANGES: Final = ("kind", "roles", "topic", "reason", "outcome", "next_steps", "scores", "categories")
 """What is counted as changed in a call."""
@@ -138,11 +138,10 @@ def _word(row: Row) -> Word:
 
 def _speaker(row: Row) -> Speaker:
     """A speaker whose role is known where somebody gave it, which alone is certain."""
-    given = row["role_confidence"] == 1.0
+    given = row["role_confidence"] == ROLE_GIVEN
     detected = tuple(Interval(span["start_s"], span["end_s"]) for span in row["diarization"])
-    return Speaker(
-        row["speaker"], row["role"] if given else "unknown", float(given), row["channel"], (), detected
-    )
+    role, confidence = (row["role"], ROLE_GIVEN) if given else ("unknown", 0.0)
+    return Speaker(row["speaker"], role, confidence, row["channel"], (), detected)
 
 
 def _changes(before: CallRows, after: CallRows) -> set[str]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipelines.sources import CallMetadata
 from pipelines.store import Store
 from pipelines.tables import PARTITION, CallRows, Row
+from pipelines.transcript import ROLE_GIVEN
 
 _GIVEN: Final = ("agent_id", "customer_id", "queue", "direction")
 """Columns of `calls` that are what the metadata says, and empty where it says nothing."""
@@ -22,8 +23,6 @@ _STATED: Final = (
     *("call_id", "started_at", "started_at_source", "kind", "kind_source", "language"),
     *(*_GIVEN, "metadata"),
 )
-_CERTAIN: Final = 1.0
-"""`speakers.role_confidence` of a role that was given for a channel, and of no other."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def said_before(rows: CallRows) -> CallMetadata:
     roles = {
         person["channel"]: person["role"]
         for person in rows.speakers
-        if person["channel"] and person["role_confidence"] == _CERTAIN
+        if person["channel"] and person["role_confidence"] == ROLE_GIVEN
     }
     return CallMetadata(
         started_at=call["started_at"] if known else None,
@@ -165,7 +164,7 @@ def said_before(rows: CallRows) -> CallMetadata:
 def _with_role(person: Row, channel_roles: Mapping[int, str]) -> Row:
     """A speaker with the role that is given for the channel, or with none that was given before."""
     if (role := channel_roles.get(person["channel"])) is not None:
-        return {**person, "role": role, "role_confidence": _CERTAIN}
-    if person["role_confidence"] == _CERTAIN:
+        return {**person, "role": role, "role_confidence": ROLE_GIVEN}
+    if person["role_confidence"] == ROLE_GIVEN:
         return {**person, "role": "unknown", "role_confidence": 0.0}
     return person

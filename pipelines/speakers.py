@@ -6,7 +6,7 @@ from dataclasses import replace
 from models.speech import Diarization, Interval
 from pipelines.channels import Channels
 from pipelines.tables import UNKNOWN
-from pipelines.transcript import Speaker, Word
+from pipelines.transcript import ROLE_GIVEN, Speaker, Word
 
 
 def name_speakers(
@@ -28,7 +28,8 @@ def name_speakers(
         channel = int(label) if channels.mode == "split" and label != UNKNOWN else 0
         role = channel_roles.get(channel, "unknown")
         talk = merge([span for span in diarization.spans if span.speaker == label])
-        speakers.append(Speaker(name, role, 0.0 if role == "unknown" else 1.0, channel, talk, detected=talk))
+        confidence = 0.0 if role == "unknown" else ROLE_GIVEN
+        speakers.append(Speaker(name, role, confidence, channel, talk, detected=talk))
     return tuple(replace(word, speaker=names[word.speaker]) for word in words), tuple(speakers)
 
 

@@ -5,6 +5,7 @@ Times are seconds from the start of the recording.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,11 @@ class Turn:
     def text(self) -> str:
         """What is said."""
         return " ".join(word.text for word in self.words)
+
+
+ROLE_GIVEN: Final = 1.0
+"""`Speaker.role_confidence` of a role that was given for a channel, and of no other: none that is found is as
+certain (`pipelines.analytics.roles.MOST`)."""
 
 
 @dataclass(frozen=True)

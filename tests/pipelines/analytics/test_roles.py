@@ -16,7 +16,7 @@ from pipelines.analytics.roles import MOST, MOST_WITHOUT_EMBEDDINGS, find_roles,
 from pipelines.evaluation.document import Document
 from pipelines.evaluation.formats.stm import read_stm
 from pipelines.evaluation.formats.tsv import read_tsv
-from pipelines.transcript import Reading, Speaker
+from pipelines.transcript import ROLE_GIVEN, Reading, Speaker
 
 EVERY = [dialogue for name in ("design", "held_out", "last") for dialogue in dialogues(name)]
 
@@ -74,6 +74,11 @@ def test_without_embeddings_most_are_right_and_none_is_very_sure(readings: dict[
     found = list(verdicts(tuple(EVERY), without_embeddings(readings), examples_in()))
     assert sum(right for _, right, _ in found) / len(found) >= 0.88
     assert all(confidence <= MOST_WITHOUT_EMBEDDINGS for *_, confidence in found)
+
+
+def test_no_role_that_is_found_is_as_certain_as_one_that_was_given() -> None:
+    # That `MOST` is the most is seen above.
+    assert max(MOST, MOST_WITHOUT_EMBEDDINGS) < ROLE_GIVEN
 
 
 def test_who_is_sure_is_right(readings: dict[str, Reading], examples: Examples) -> None:
