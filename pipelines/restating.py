@@ -1,6 +1,9 @@
 """What somebody says about a call by now, against what the store has of it from when it was processed.
 
-What is not said any more stays: a recording that is given without its metadata loses none.
+A field that is not said any more stays as it was said, and so does each name in `metadata`: a recording that
+is given without its metadata loses none of it. `channel_roles` are one field: a channel that they do not name
+any more has no role that was given. Where the recording is processed again, the rows tell all that was said
+but `kind`, `language` and `speakers`, which may as well have been found out, and then are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -147,6 +147,21 @@ def test_what_was_said_before_is_known_from_the_rows() -> None:
     assert not said(rows, before)
 
 
+def test_roles_of_channels_are_said_together_also_of_a_call_that_is_processed_again() -> None:
+    rows = on_channels(made_call(), 1.0, 1.0)
+    given = CallMetadata(channel_roles={1: "agent"})
+    assert [person["role"] for person in restated(rows, given).speakers] == ["agent", "unknown"]
+    assert given.over(said_before(rows)).channel_roles == {1: "agent"}
+    assert CallMetadata().over(said_before(rows)).channel_roles == {1: "agent", 2: "customer"}
+
+
+def test_what_may_have_been_found_out_is_not_taken_for_said() -> None:
+    rows = restated(made_call(), CallMetadata(kind="consultation"))
+    assert (rows.call["kind"], rows.call["kind_source"]) == ("consultation", "given")
+    before = said_before(rows)
+    assert (before.kind, before.language, before.speakers) == (None, None, None)
+
+
 def test_a_whole_store_is_asked_at_once(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plain, split = made_call("a"), on_channels(made_call("b"), 1.0, 0.5)
