@@ -196,12 +196,10 @@ class Worker:
         """
         if recording.metadata == CallMetadata():
             return False
-        from pipelines.rereading import rows_of_stored
-
         with suppress(UsageError, Erased):  # it went meanwhile
             for _ in range(_PASSES):
                 stored = self._store.read_stored(recording.call_id)
-                before = rows_of_stored(stored)
+                before = stored.rows()
                 said = restatement(recording.metadata, before.call, before.speakers)
                 if not said.columns and not said.reread:
                     return False

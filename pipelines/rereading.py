@@ -3,7 +3,7 @@ have changed. Nothing is heard again."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, cast
 
@@ -19,9 +19,9 @@ from pipelines.analytics.roles import find_roles, recognise_kind
 from pipelines.rows import renewed
 from pipelines.scorecards.scoring import Scorer
 from pipelines.settings import Kind
-from pipelines.store import Store, StoredCall
+from pipelines.store import Store
 from pipelines.store.parquet import RowGroups
-from pipelines.tables import TABLES, CallRows, Row
+from pipelines.tables import CallRows, Row
 from pipelines.transcript import ROLE_GIVEN, Speaker, Turn, Word
 
 CHANGES: Final = ("kind", "roles", "topic", "reason", "outcome", "next_steps", "scores", "categories")
@@ -73,7 +73,7 @@ def reread(
                 stored = store.read_stored(call_id, groups)
             except UsageError:  # gone since it was listed
                 continue
-            before = rows_of_stored(stored)
+            before = stored.rows()
             if reader.embedder_sha256 not in before.call["models"].values():
                 left_alone.append(call_id)
                 continue
@@ -92,13 +92,6 @@ def reread(
             break
     told = {name: changed[name] for name in CHANGES if changed[name]}
     return Reread(calls, replaced, told, tuple(left_alone))
-
-
-def rows_of_stored(call: StoredCall) -> CallRows:
-    """A stored call as rows; a table that has no file of it is empty."""
-    parts = [each.name for each in fields(CallRows) if each.name in TABLES]
-    rows = {name: call.tables[name].to_pylist(maps_as_pydicts="strict") for name in call.tables}
-    return CallRows(call.row, **{name: tuple(rows.get(name, ())) for name in parts})
 
 
 def read_again(rows: CallRows, reader: Reader) -> CallRows:

@@ -90,6 +90,13 @@ class StoredCall:
     tables: Mapping[str, pa.Table]
     stamp: tuple[int, int]
 
+    def rows(self) -> CallRows:
+        """The call as it was given to `write_call`; a table that has no file of it is empty."""
+        return CallRows(
+            self.row,
+            **{name: tuple(rows_of(self.tables[name])) if name in self.tables else () for name in PARTS},
+        )
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -495,9 +502,7 @@ class Store:
 
         Raises UsageError when there is no such call, StoreError when it cannot be read.
         """
-        stored = self.read_stored(call_id)
-        parts = {name: tuple(rows_of(table)) for name, table in stored.tables.items()}
-        return CallRows(stored.row, **{name: parts.get(name, ()) for name in PARTS})
+        return self.read_stored(call_id).rows()
 
     def read_stored(self, call_id: str, groups: RowGroups | None = None) -> "StoredCall":
         """A call as its files have it, table by table.

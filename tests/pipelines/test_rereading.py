@@ -14,7 +14,7 @@ from models.loaded import LoadedModels
 from pipelines.analytics.examples import SHIPPED, examples_in
 from pipelines.call import process
 from pipelines.recording import identify
-from pipelines.rereading import Reader, reread, rows_of_stored
+from pipelines.rereading import Reader, reread
 from pipelines.rows import rows_of
 from pipelines.scorecards.parsing import load
 from pipelines.scorecards.scoring import Scorer
@@ -157,4 +157,4 @@ def test_a_call_that_is_processed_meanwhile_is_read_again_and_not_overwritten(
     monkeypatch.setattr(Store, "write_call", late)
     reread(store, [A], reader(loaded))
     assert [word["word"] for word in store.read_call(A).words][:1] == ["v1."]
-    assert rows_of_stored(store.read_stored(A)).call["settings_sha256"] == "settings-1"
+    assert store.read_stored(A).rows().call["settings_sha256"] == "settings-1"

@@ -16,7 +16,7 @@ from models.loaded import LoadedModels
 from pipelines.analytics.examples import SHIPPED, examples_in
 from pipelines.call import process
 from pipelines.recording import identify
-from pipelines.rereading import Reader, read_again, rows_of_stored
+from pipelines.rereading import Reader, read_again
 from pipelines.restating import (
     Restatement,
     StatedCalls,
@@ -251,7 +251,7 @@ def test_with_other_roles_it_is_the_call_that_processing_it_again_makes(
     store.write_call(rows_of(call, provenance))
     fresh.write_call(rows_of(again, provenance))
     stored = store.read_stored(call_id)
-    store.write_call(read_again(restated(rows_of_stored(stored), given), reader), instead_of=stored)
+    store.write_call(read_again(restated(stored.rows(), given), reader), instead_of=stored)
     found, wanted = store.read_call(call_id), fresh.read_call(call_id)
     run_only = {name: wanted.call[name] for name in ("processed_at", "stage_s")}
     assert replace(found, call={**found.call, **run_only}) == wanted
