@@ -76,7 +76,8 @@ class Outcome:
     """How a recording ended. It is in the store where there is neither a `failure` nor a `refusal`.
 
     A failed one is tried again at `retry_at`, in seconds since 1970, unless that is None. `restated` is for a
-    call that was in the store, whose rows now have what its metadata says by now.
+    call that was in the store, whose rows now have what its metadata says by now; where that failed, the call
+    is in the store as it was, and nothing is in `failures`.
     """
 
     source: str
@@ -127,6 +128,8 @@ class Worker:
     def work(self, recording: Recording, tell: Callable[[Begun | StageBegun], None]) -> Outcome:
         """Process a recording into the store or into its `failures`, unless it is not to be processed now.
 
+        What is said anew of a call in the store is brought into its rows, or they stay as they were.
+
         Raises `StoreError`, and what is wrong with the models: neither is the recording's fault.
         """
         from pipelines.decoding import stated_duration
@@ -161,12 +164,13 @@ class Worker:
         except Exception as error:
             logging.getLogger("callfolio").debug("%s", recording.source, exc_info=error)
             failure = recording.naming(failure_of(recording.path, error))
+            if isinstance(claim, Refusal):
+                # The call is in the store as it was. A row of it in `failures` would outlast its cause:
+                # with the former metadata back, nothing is restated.
+                return Outcome(recording.source, recording.size, 0.0, failure)
             row = failure_row(
                 recording.source, recording.sha256, failure, known.settings_sha256, known.run_id
             )
-            if isinstance(claim, Refusal):
-                self._store.write_failure(row)
-                return Outcome(recording.source, recording.size, 0.0, failure)
             self._store.write_failure(row, None if failure.tries is None else claim.attempts)
             entry = self._ledger.set_aside(claim, failure)
             retry_at = None if entry is None else entry.not_before

@@ -902,7 +902,12 @@ RUNS: Final = Table(
         Column("sources", _INT, "Recordings that the run was given."),
         Column("processed", _INT, "Recordings of these that it processed."),
         Column("skipped", _INT, "Recordings of these that were in the store already, or twice in the list."),
-        Column("set_aside", _INT, "Recordings of these that it put into `failures`."),
+        Column(
+            "set_aside",
+            _INT,
+            "Recordings of these that it put into `failures`, and those in the store whose changed metadata "
+            "could not be brought into their rows, which stay as they were.",
+        ),
         Column(
             "set_aside_before",
             _INT,

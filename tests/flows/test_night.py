@@ -253,12 +253,30 @@ def test_metadata_that_cannot_be_brought_in_costs_its_call_and_no_more(nights: N
     nights()
     describe(nights, call_00={"poison": "fail"}, call_02={"agent_id": "a2"})
     tally = nights(run_id="run-2")
-    assert (tally.processed, tally.skipped, tally.restated, len(tally.set_aside)) == (0, 2, 1, 1)
-    assert nights.reasons == {"call-00": ("processing_failed", 1)}
+    assert (tally.processed, tally.skipped, tally.restated) == (0, 2, 1)
+    assert [
+        (Path(each.source).stem, str(each.failure.reason)) for each in tally.set_aside if each.failure
+    ] == [("call-00", "processing_failed")]
     assert nights.stored == set(names(3))
+    tally = nights(run_id="run-3")
+    assert (tally.skipped, tally.restated, len(tally.set_aside)) == (2, 0, 1), (
+        "it is told as long as it lasts"
+    )
     describe(nights, call_00={"poison": "none"})
-    assert nights(run_id="run-3").restated == 1
-    assert nights.reasons == {}
+    assert nights(run_id="run-4").restated == 1
+
+
+def test_metadata_that_could_not_be_brought_in_and_is_taken_back_leaves_no_failure(nights: Nights) -> None:
+    nights.record("call-00")
+    nights()
+    before = rows(nights)
+    describe(nights, call_00={"poison": "fail"})
+    assert len(nights(run_id="run-2").set_aside) == 1
+    assert nights.reasons == {}, "it is in the store"
+    (nights.folder / "calls" / "call-00.json").unlink()
+    tally = nights(run_id="run-3")
+    assert (tally.skipped, tally.restated, tally.set_aside) == (1, 0, [])
+    assert (rows(nights), nights.reasons) == (before, {})
 
 
 def test_two_nights_at_once_restate_a_call_once(nights: Nights) -> None:
