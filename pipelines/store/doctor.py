@@ -152,13 +152,25 @@ class _Day:
             return
         of_calls = merge(*map(self._of_table, _OF_CALLS), key=_key)
         for key, found in groupby(of_calls, key=_key):
-            self._check_call(key, {table: rows for _, table, rows in found})
+            with self._reading(key):
+                self._check_call(key, {table: rows for _, table, rows in found})
         for name, kept in (("failures", self.failures), ("runs", self.runs)):
             for key, _, rows in self._of_table(name):
-                kept += self._check_rows(name, key, rows)
+                with self._reading(key, name):
+                    kept += self._check_rows(name, key, rows)
 
     def _find(self, kind: str, where: str, what: str, advice: str) -> None:
         self.findings.append(Finding(kind, where, what, advice))
+
+    @contextmanager
+    def _reading(self, key: str, name: str = "calls") -> Iterator[None]:
+        """Rows are made into values, which those of a damaged file need not be."""
+        try:
+            yield
+        except (UnicodeDecodeError, pa.ArrowException) as error:
+            self.broken.add((name, key))
+            what = f"A text in its rows cannot be read: {str(error).rstrip('.')}."
+            self._find("unreadable", f"{name}/{self.day}/{key}", what, AGAIN)
 
     def _of_table(self, name: str) -> Iterator[_OfKey]:
         """The rows of the day in a table by key, in order; what is wrong with its files is noted."""

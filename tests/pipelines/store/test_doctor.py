@@ -86,6 +86,19 @@ def test_of_a_merged_file_that_is_damaged_nothing_but_that_is_found(
     assert found <= {("unreadable", where, "Put"), ("content", where, "Put")}
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "key"), [("words", "word", A), ("failures", "message", "ab" * 16)]
+)
+def test_bytes_that_are_no_text_are_found(store: Store, table: str, column: str, key: str) -> None:
+    path = file_of(store, table, key)
+    rows = parquet.read_table(path)
+    no_text = pa.array([b"\xff"] * rows.num_rows, pa.binary()).view(pa.string())
+    rows = rows.set_column(rows.column_names.index(column), column, no_text)
+    path.write_bytes(table_bytes(table, rows))
+    [finding] = examine(store).findings
+    assert (finding.kind, finding.where.rpartition("/")[2]) == ("unreadable", key)
+
+
 def test_beside_a_damaged_file_what_else_is_wrong_is_found(store: Store) -> None:
     compact(store)
     [path] = store.root.glob("tables/words/*-05/merged~*.parquet")
