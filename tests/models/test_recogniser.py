@@ -194,6 +194,24 @@ def test_nobody_is_heard_where_nobody_speaks(recogniser: Recogniser, samples: Sa
     assert recogniser.find_speech(samples) == SpeechActivity((), ())
 
 
+@pytest.mark.parametrize(
+    ("no_speech_probability", "mean_logprob", "silent"),
+    [
+        (0.93, -1.29, True),
+        (0.89, -0.999, True),  # the impulse response of a room, and "thank you"
+        (0.87, -0.46, True),  # another, and endless digits
+        (0.7, -0.5, False),
+        (0.9, -0.1, False),
+        (0.19, -2.0, False),
+    ],
+)
+def test_a_chunk_is_silence_by_its_probability_and_by_how_likely_its_words_are(
+    no_speech_probability: float, mean_logprob: float, silent: bool
+) -> None:
+    decoded = SimpleNamespace(no_speech_prob=no_speech_probability, scores=[mean_logprob])
+    assert models.recogniser._is_silence(decoded) == silent
+
+
 def test_a_model_for_one_language_takes_all_speech_for_it(recogniser: Recogniser, heard: Heard) -> None:
     assert recogniser.detect_language(heard.samples, heard.activity.chunks) == LanguageGuess("en", 1.0)
     assert recogniser.languages == {"en"}
