@@ -383,9 +383,12 @@ def _decode(path: Path, container: InputContainer, head: bytes, size: int) -> Au
         raise TooShort(path, decoded_s, LEAST_DURATION_S)
 
     chosen, note = _choose(heard)
+    samples = _stack([track.finish() for track in chosen])
+    if not samples.shape[1]:  # a handful of samples at a rate of 128 Hz leave nothing when resampled
+        raise TooShort(path, 0.0, LEAST_DURATION_S)
     tags = {**streams[0].metadata, **container.metadata}
     return Audio(
-        samples=_stack([track.finish() for track in chosen]),
+        samples=samples,
         sample_rate=chosen[0].rate,
         codec=chosen[0].codec,
         container=_container_name(container, path),

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
 from models.offline import stay_offline
 
 stay_offline()
+# A shell has what it starts in the background ignore Ctrl-C, and so would the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before Prefect is imported by anything: the tests leave the user's own Prefect alone.
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="callfolio-prefect-")
 

@@ -521,6 +521,12 @@ def test_a_playlist_opens_no_connection(tmp_path: Path, binary: bytes) -> None:
     assert asked == []
 
 
+def test_a_few_samples_at_a_rate_that_leaves_nothing_of_them_are_too_short(tmp_path: Path) -> None:
+    content = bytearray(wav_bytes(np.stack([tone(0.3), tone(0.3, 500.0)])))
+    content[25] = 0  # 128 Hz
+    assert refusal(write(tmp_path / "a.wav", bytes(content[:72]))) == "too_short"
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_a_file_broken_anywhere_is_decoded_or_refused_and_nothing_else(
