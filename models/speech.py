@@ -15,6 +15,9 @@ SAMPLE_RATE = 16_000
 Samples = NDArray[np.float32]
 """A mono waveform, float32 in -1…1 at `SAMPLE_RATE`, shape `(samples,)`."""
 
+SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
+"""What the last word of a sentence ends with."""
+
 
 @dataclass(frozen=True)
 class Interval:

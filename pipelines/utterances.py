@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from models.speech import Interval
+from models.speech import SENTENCE_ENDS, Interval
 from pipelines.transcript import Turn, Word
 
 PAUSE_S = 0.3
@@ -14,8 +14,6 @@ LONGEST_S = 4.0
 """What goes on for longer may be of two speakers, where the recogniser writes no full stops and one answers
 without a pause. Of one such call (made, in Spanish) 33 % of the words had the wrong speaker; with any limit
 of 3 or 4 s it is 1 %, with 2 s 3 %. No other call changes."""
-
-_SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Utterance(Turn):
     @property
     def ends_sentence(self) -> bool:
         """Whether a sentence ends with it."""
-        return self.words[-1].text.endswith(_SENTENCE_ENDS)
+        return self.words[-1].text.endswith(SENTENCE_ENDS)
 
 
 def utterances(words: Sequence[Word]) -> tuple[Utterance, ...]:
@@ -47,7 +45,7 @@ def utterances(words: Sequence[Word]) -> tuple[Utterance, ...]:
             before is None
             or word.speaker != before.speaker
             or word.start - before.end > PAUSE_S
-            or before.text.endswith(_SENTENCE_ENDS)
+            or before.text.endswith(SENTENCE_ENDS)
         ):
             groups.append([])
         groups[-1].append(word)

@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, uniform_filter1d
 
-from models.speech import SAMPLE_RATE, Samples, Segment, TimedWord
+from models.speech import SAMPLE_RATE, SENTENCE_ENDS, Samples, Segment, TimedWord
 
 LONGEST_WORD_S = 2.0
 """No word lasts longer; what is placed beyond it is noise that follows it."""
 
-LONGEST_DIGIT_S = 0.6
-"""But a number may be said digit by digit."""
+LONGEST_DIGIT_S = 1.0
+"""But a number may be said digit by digit, and slowly, for somebody to write down."""
+
+DICTATED_DIGITS = 4
+"""So many digits or more may have pauses between them."""
 
 REACH_S = 0.3
 """How far a word's edge may move outwards to where the sound beside it begins or ends."""
@@ -55,8 +58,8 @@ def settle_times(segments: Sequence[Segment], samples: Samples, on_sound: bool =
     for segment in segments:
         words = _in_order(segment.words, floor, duration)
         if on_sound:
-            words = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
-            words = _in_order(words, floor, duration)
+            placed = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
+            words = _in_order(_with_what_follows(words, placed, sounding), floor, duration)
         floor = max([floor, *(word.start for word in words)])
         settled.append(replace(segment, words=tuple(words)))
     return tuple(settled)
@@ -107,15 +110,21 @@ def _room(words: Sequence[TimedWord], i: int, duration: float) -> tuple[float, f
 
 
 def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Sounding) -> TimedWord:
-    """The word on the stretch of sound that most of it lies in, out to its edges where they are near."""
+    """The word on the stretch of sound that most of it lies in, out to its edges where they are near.
+
+    A number that may be dictated is on all the stretches that it lies in with more than half of each.
+    """
     start, end = word.start / FRAME_S, word.end / FRAME_S
     first = int(np.searchsorted(sounding.ends, start, side="right"))
     last = int(np.searchsorted(sounding.starts, end, side="left"))
     if first >= last:
         return _shortened(word)
     starts, ends = sounding.starts[first:last], sounding.ends[first:last]
-    home = int(np.argmax(np.minimum(ends, end) - np.maximum(starts, start)))
-    begins, finishes = float(starts[home]) * FRAME_S, float(ends[home]) * FRAME_S
+    homes = np.argmax(np.minimum(ends, end) - np.maximum(starts, start), keepdims=True)
+    if _digits(word) >= DICTATED_DIGITS:
+        middles = (starts + ends) / 2
+        homes = np.append(homes, np.flatnonzero((start <= middles) & (middles <= end)))
+    begins, finishes = float(starts[homes.min()]) * FRAME_S, float(ends[homes.max()]) * FRAME_S
     near_start = max(begins, earliest) if word.start - begins <= REACH_S else word.start
     near_end = min(finishes, latest) if finishes - word.end <= REACH_S else word.end
     start_s = max(word.start, begins) if word.start < begins else min(near_start, word.start)
@@ -123,9 +132,48 @@ def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Soundin
     return _shortened(replace(word, start=start_s, end=max(start_s, end_s)))
 
 
+def _with_what_follows(
+    words: Sequence[TimedWord], placed: Sequence[TimedWord], sounding: Sounding
+) -> list[TimedWord]:
+    """The words as `placed` on the sound, but for the first of a sentence that is stretched over a pause.
+
+    Attention gives it the pause before the sentence; it is said with the word that follows.
+    """
+    settled = list(placed)
+    for i in reversed(range(len(words) - 1)):
+        word, following = words[i], settled[i + 1]
+        begins = i == 0 or words[i - 1].text.endswith(SENTENCE_ENDS)
+        if not begins or word.text.endswith(SENTENCE_ENDS) or word.end <= word.start + _longest(word):
+            continue
+        for end in (word.end, following.start):
+            late = replace(word, start=end - REACH_S, end=end)
+            if _sounds(late, sounding):
+                settled[i] = _on_sound(late, word.start, following.start, sounding)
+                break
+        else:
+            end = following.start + min(REACH_S, following.duration / 2)
+            settled[i : i + 2] = [
+                replace(word, start=following.start, end=end),
+                replace(following, start=end),
+            ]
+    return settled
+
+
+def _sounds(word: TimedWord, sounding: Sounding) -> bool:
+    first = np.searchsorted(sounding.ends, word.start / FRAME_S, side="right")
+    return bool(first < np.searchsorted(sounding.starts, word.end / FRAME_S, side="left"))
+
+
+def _longest(word: TimedWord) -> float:
+    return max(LONGEST_WORD_S, LONGEST_DIGIT_S * _digits(word))
+
+
+def _digits(word: TimedWord) -> int:
+    return sum(letter.isdigit() for letter in word.text)
+
+
 def _shortened(word: TimedWord) -> TimedWord:
-    longest = max(LONGEST_WORD_S, LONGEST_DIGIT_S * sum(letter.isdigit() for letter in word.text))
-    return replace(word, end=min(word.end, word.start + longest))
+    return replace(word, end=min(word.end, word.start + _longest(word)))
 
 
 def _in_order(words: Sequence[TimedWord], floor: float, duration: float) -> list[TimedWord]:
