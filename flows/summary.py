@@ -71,9 +71,10 @@ def _example(root: Path, run_id: str) -> list[str]:
         return []
     name = Path(calls[0]["source"]).name
     turns = store.read_call(calls[0]["call_id"]).turns[:_SHOWN_TURNS]
+    said = ["", f"From {name}:", *(f"  {line_of(turn)}" for turn in turns)] if turns else []
     at = f"--store {shlex.quote(str(root))}"
     return [
-        *("", f"From {name}:", *(f"  {line_of(turn)}" for turn in turns)),
+        *said,
         *("", "Try next:"),
         f"  {_callfolio()} show {shlex.quote(name)} {at}",
         f'  {_callfolio()} query "{_QUESTION}" {at}',

@@ -46,6 +46,13 @@ def test_a_run_is_told_by_its_counts_its_speed_and_the_turns_of_a_call(tmp_path:
     assert f"show b.wav --store {tmp_path}" in text
 
 
+def test_a_call_in_which_nobody_says_a_word_is_not_quoted(tmp_path: Path) -> None:
+    Store(tmp_path).write_call(made_call("a", turns=0))
+    text = summarise(summary(processed=1), tmp_path)
+    assert "From " not in text
+    assert f"show a.wav --store {tmp_path}" in text
+
+
 def test_what_was_not_processed_is_counted_too(tmp_path: Path) -> None:
     text = summarise(summary(processed=0, skipped=3, set_aside_before=1), a_store(tmp_path))
     assert "0 processed, 3 in the store already, 1 set aside before" in text
