@@ -53,7 +53,7 @@ def process(
             "diarize", diarize_voices, channels, speakers, models.diarizer, levers.two_party_prior
         )
         with stage("vad"):
-            activity = find_speech(tracks, models.recogniser, levers.chunks_cut_at_pauses)
+            activity = find_speech(tracks, models.recogniser)
             if not any(heard.speech for heard in activity):
                 raise NoSpeech(recording.path, audio.duration)
         with stage("transcribe"):

@@ -15,10 +15,6 @@ class Levers:
     """Who says an utterance is decided by its own voice, and not by the window that it was diarized in; what
     was taken for two speakers and is one voice becomes one."""
 
-    chunks_cut_at_pauses: bool = True
-    """What the recogniser decodes at once is cut at the longest pauses, with a margin, and not filled up to
-    its limit."""
-
     verbatim_prompt: bool = True
     """The recogniser is shown what people say twice, in the languages that have a text for it."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -210,6 +211,34 @@ def test_a_chunk_is_silence_by_its_probability_and_by_how_likely_its_words_are(
 ) -> None:
     decoded = SimpleNamespace(no_speech_prob=no_speech_probability, scores=[mean_logprob])
     assert models.recogniser._is_silence(decoded) == silent
+
+
+class Looping:
+    """A Whisper that says "no" for as long as it may, and is itself where it must not repeat itself."""
+
+    def __init__(self, model: Any, tokens: list[int]) -> None:
+        self.model, self.tokens = model, tokens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def generate(self, *asked: Any, **options: Any) -> Any:
+        if options["no_repeat_ngram_size"]:
+            return self.model.generate(*asked, **options)
+        looped = SimpleNamespace(no_speech_prob=0.1, scores=[-0.08], sequences_ids=[self.tokens])
+        return [looped] * len(asked[1])
+
+
+def test_a_chunk_in_which_the_recogniser_loops_is_decoded_again(
+    recogniser: Recogniser, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whisper = recogniser._whisper
+    loop = whisper.hf_tokenizer.encode(" no" * 200, add_special_tokens=False).ids
+    monkeypatch.setattr(whisper, "model", Looping(whisper.model, loop))
+    segments = recogniser.transcribe(heard.samples, heard.activity.chunks, "en", Vocabulary())
+    text = " ".join(word.text for segment in segments for word in segment.words)
+    assert "no no" not in text
+    assert word_error(VOICEMAIL.said_by("Puck"), text) < 0.3
 
 
 def test_a_model_for_one_language_takes_all_speech_for_it(recogniser: Recogniser, heard: Heard) -> None:

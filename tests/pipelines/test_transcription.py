@@ -69,29 +69,41 @@ class Listener:
         return ()
 
 
-def told(language: str, vocabulary: Vocabulary, verbatim: bool = True) -> list[Vocabulary]:
-    """Before each of three chunks."""
+def told(language: str, vocabulary: Vocabulary, verbatim: bool = True, chunks: int = 3) -> Vocabulary:
+    """Before each of so many chunks."""
     listener = Listener()
-    chunks = tuple(Interval(start, start + 5.0) for start in (0.0, 10.0, 20.0))
-    heard = SpeechActivity(chunks, chunks)
+    spoken = tuple(Interval(30.0 * i, 30.0 * i + 29.0) for i in range(chunks))
+    heard = SpeechActivity(spoken, spoken)
     recogniser = cast(Recogniser, listener)
     transcribe([SILENCE], [heard], language, vocabulary, recogniser, None, verbatim=verbatim)
-    return [listener.told[chunk] for chunk in chunks]
+    [shown] = set(listener.told.values())
+    return shown
 
 
-def test_after_the_first_chunk_a_recogniser_is_shown_that_what_is_said_twice_is_written_twice() -> None:
-    shown = Vocabulary("Omeprazole", VERBATIM["en"])
-    assert told("en", Vocabulary("Omeprazole")) == [Vocabulary("Omeprazole"), shown, shown]
+def test_in_a_conversation_a_recogniser_is_shown_that_what_is_said_twice_is_written_twice() -> None:
+    assert told("en", Vocabulary("Omeprazole")) == Vocabulary("Omeprazole", VERBATIM["en"])
+
+
+def test_what_is_not_longer_than_a_chunk_may_be_read_aloud_and_is_recognised_as_it_is() -> None:
+    assert told("en", Vocabulary("Omeprazole"), chunks=1) == Vocabulary("Omeprazole")
+
+
+def test_a_side_that_says_little_is_in_the_same_conversation() -> None:
+    listener = Listener()
+    spoken = (Interval(0.0, 29.0), Interval(30.0, 40.0))
+    sides = [SpeechActivity(spoken[:1], spoken[:1]), SpeechActivity(spoken, spoken)]
+    transcribe([SILENCE, SILENCE], sides, "en", Vocabulary(), cast(Recogniser, listener), None)
+    assert set(listener.told.values()) == {Vocabulary(prompt=VERBATIM["en"])}
 
 
 def test_a_prompt_of_the_users_own_is_shown_instead() -> None:
     own = Vocabulary(prompt="Dr. Nowak, Station 3.")
-    assert told("en", own) == [own] * 3
+    assert told("en", own) == own
 
 
 def test_nothing_is_shown_in_a_language_without_such_a_text_or_with_the_lever_off() -> None:
-    assert told("es", Vocabulary()) == [Vocabulary()] * 3
-    assert told("en", Vocabulary(), verbatim=False) == [Vocabulary()] * 3
+    assert told("es", Vocabulary()) == Vocabulary()
+    assert told("en", Vocabulary(), verbatim=False) == Vocabulary()
 
 
 @pytest.mark.slow
