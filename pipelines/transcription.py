@@ -1,5 +1,6 @@
 """What is said on each track, and in which language."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -60,17 +61,28 @@ def transcribe(
     """The segments of each track, all tracks at once, their words' times settled.
 
     The times come from the aligner where it knows the language; `on_sound` as for `settle_times`. Where the
-    vocabulary has no prompt, that of a conversation, which is longer than a chunk, is the `verbatim` one.
+    vocabulary has no prompt, that of a conversation, which is longer than a chunk, is the `verbatim` one. The
+    first chunk is decoded with it and without: nothing was said before, and a greeting gets lost with one or
+    the other. What is likelier is taken.
     """
-    conversation = any(len(heard.chunks) > 1 for heard in activity)
-    if verbatim and conversation and not vocabulary.prompt:
-        vocabulary = replace(vocabulary, prompt=VERBATIM.get(language, ""))
+    shown = vocabulary
+    if verbatim and not vocabulary.prompt and any(len(heard.chunks) > 1 for heard in activity):
+        shown = replace(vocabulary, prompt=VERBATIM.get(language, ""))
 
     def of_track(track: Samples, heard: SpeechActivity) -> tuple[Segment, ...]:
-        segments = recogniser.transcribe(track, heard.chunks, language, vocabulary)
+        begun = [
+            recogniser.transcribe(track, heard.chunks[:1], language, either)
+            for either in dict.fromkeys((shown, vocabulary))
+        ]
+        segments = max(begun, key=_likelihood)
+        segments += recogniser.transcribe(track, heard.chunks[1:], language, shown)
         if aligner is not None and aligner.serves(language):
             segments = aligner.align(segments, track, language)
         return settle_times(segments, track, on_sound)
 
     with ThreadPoolExecutor(len(tracks)) as threads:
         return tuple(threads.map(of_track, tracks, activity))
+
+
+def _likelihood(segments: Sequence[Segment]) -> float:
+    return max((segment.mean_logprob for segment in segments), default=-math.inf)

@@ -15,6 +15,7 @@ from models.speech import (
     LanguageGuess,
     Segment,
     SpeechActivity,
+    TimedWord,
     Vocabulary,
 )
 from pipelines.channels import separate
@@ -57,53 +58,73 @@ def test_without_speech_there_is_nothing_to_transcribe(recogniser: Recogniser) -
     )
 
 
-class Listener:
-    """A recogniser that hears nothing, and keeps what it was told before each chunk."""
+PLAIN = Vocabulary()
+SPOKEN = tuple(Interval(30.0 * i, 30.0 * i + 29.0) for i in range(3))
 
-    def __init__(self) -> None:
-        self.told: dict[Interval, Vocabulary] = {}
+
+class Listener:
+    """A recogniser that hears the prompt that it is shown, and keeps what it was shown for each chunk."""
+
+    def __init__(self, likelihoods: dict[str, float] | None = None) -> None:
+        self.likelihoods = likelihoods or {}
+        self.shown: dict[Interval, list[Vocabulary]] = {}
 
     def transcribe(self, *asked: Any) -> tuple[Segment, ...]:
         _, chunks, _, vocabulary = asked
-        self.told |= dict.fromkeys(chunks, vocabulary)
-        return ()
+        for chunk in chunks:
+            self.shown.setdefault(chunk, []).append(vocabulary)
+        likelihood = self.likelihoods.get(vocabulary.prompt, -0.2)
+        word = TimedWord(0.0, 0.1, vocabulary.prompt or "plain", 0.9, "cross_attention")
+        return tuple(Segment(chunk.start, chunk.end, (word,), likelihood) for chunk in chunks)
 
-
-def told(language: str, vocabulary: Vocabulary, verbatim: bool = True, chunks: int = 3) -> Vocabulary:
-    """Before each of so many chunks."""
-    listener = Listener()
-    spoken = tuple(Interval(30.0 * i, 30.0 * i + 29.0) for i in range(chunks))
-    heard = SpeechActivity(spoken, spoken)
-    recogniser = cast(Recogniser, listener)
-    transcribe([SILENCE], [heard], language, vocabulary, recogniser, None, verbatim=verbatim)
-    [shown] = set(listener.told.values())
-    return shown
+    def hear(
+        self,
+        *sides: tuple[Interval, ...],
+        language: str = "en",
+        vocabulary: Vocabulary = PLAIN,
+        verbatim: bool = True,
+    ) -> list[str]:
+        """What is heard on the first side, chunk by chunk."""
+        tracks, activity = [SILENCE] * len(sides), [SpeechActivity(spoken, spoken) for spoken in sides]
+        recogniser = cast(Recogniser, self)
+        heard = transcribe(tracks, activity, language, vocabulary, recogniser, None, verbatim=verbatim)
+        return [word.text for segment in heard[0] for word in segment.words]
 
 
 def test_in_a_conversation_a_recogniser_is_shown_that_what_is_said_twice_is_written_twice() -> None:
-    assert told("en", Vocabulary("Omeprazole")) == Vocabulary("Omeprazole", VERBATIM["en"])
+    listener = Listener()
+    assert listener.hear(SPOKEN, vocabulary=Vocabulary("Omeprazole")) == [VERBATIM["en"]] * 3
+    assert listener.shown[SPOKEN[2]] == [Vocabulary("Omeprazole", VERBATIM["en"])]
+
+
+def test_the_first_chunk_is_decoded_with_it_and_without_and_what_is_likelier_is_taken() -> None:
+    listener = Listener({VERBATIM["en"]: -0.3})
+    assert listener.hear(SPOKEN) == ["plain", VERBATIM["en"], VERBATIM["en"]]
+    assert len(listener.shown[SPOKEN[0]]) == 2
 
 
 def test_what_is_not_longer_than_a_chunk_may_be_read_aloud_and_is_recognised_as_it_is() -> None:
-    assert told("en", Vocabulary("Omeprazole"), chunks=1) == Vocabulary("Omeprazole")
+    assert Listener().hear(SPOKEN[:1]) == ["plain"]
 
 
 def test_a_side_that_says_little_is_in_the_same_conversation() -> None:
-    listener = Listener()
-    spoken = (Interval(0.0, 29.0), Interval(30.0, 40.0))
-    sides = [SpeechActivity(spoken[:1], spoken[:1]), SpeechActivity(spoken, spoken)]
-    transcribe([SILENCE, SILENCE], sides, "en", Vocabulary(), cast(Recogniser, listener), None)
-    assert set(listener.told.values()) == {Vocabulary(prompt=VERBATIM["en"])}
+    assert Listener().hear(SPOKEN[:1], SPOKEN) == [VERBATIM["en"]]
+
+
+def test_a_side_that_says_nothing_has_no_words() -> None:
+    assert Listener().hear((), SPOKEN) == []
 
 
 def test_a_prompt_of_the_users_own_is_shown_instead() -> None:
+    listener = Listener()
     own = Vocabulary(prompt="Dr. Nowak, Station 3.")
-    assert told("en", own) == own
+    assert listener.hear(SPOKEN, vocabulary=own) == [own.prompt] * 3
+    assert listener.shown[SPOKEN[0]] == [own]
 
 
 def test_nothing_is_shown_in_a_language_without_such_a_text_or_with_the_lever_off() -> None:
-    assert told("es", Vocabulary()) == Vocabulary()
-    assert told("en", Vocabulary(), verbatim=False) == Vocabulary()
+    assert Listener().hear(SPOKEN, language="es") == ["plain"] * 3
+    assert Listener().hear(SPOKEN, verbatim=False) == ["plain"] * 3
 
 
 @pytest.mark.slow
