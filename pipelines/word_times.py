@@ -135,15 +135,17 @@ def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Soundin
 def _with_what_follows(
     words: Sequence[TimedWord], placed: Sequence[TimedWord], sounding: Sounding
 ) -> list[TimedWord]:
-    """The words as `placed` on the sound, but for the first of a sentence that is stretched over a pause.
+    """The words as `placed` on the sound, but for the first of a sentence that is not near its second.
 
-    Attention gives it the pause before the sentence; it is said with the word that follows.
+    Attention stretches it over the pause before the sentence, or leaves it where nothing is to be heard.
     """
     settled = list(placed)
     for i in reversed(range(len(words) - 1)):
         word, following = words[i], settled[i + 1]
         begins = i == 0 or words[i - 1].text.endswith(SENTENCE_ENDS)
-        if not begins or word.text.endswith(SENTENCE_ENDS) or word.end <= word.start + _longest(word):
+        stretched = word.end > word.start + _longest(word)
+        silent = following.start > placed[i].end + REACH_S and not _sounds(placed[i], sounding)
+        if not begins or word.text.endswith(SENTENCE_ENDS) or not (stretched or silent):
             continue
         for end in (word.end, following.start):
             late = replace(word, start=end - REACH_S, end=end)

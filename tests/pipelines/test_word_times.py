@@ -115,6 +115,24 @@ def test_a_number_may_be_as_long_as_it_takes_to_say_its_digits(text: str, longes
         assert settled([(1.0, 9.0)], sound, text) == [pytest.approx((1.0, 1.0 + longest))]
 
 
+@pytest.mark.parametrize(
+    ("first", "placed"),
+    [
+        ((2.8, 2.9), (4.0, 4.0 + REACH_S)),  # in silence
+        ((1.5, 2.0), (1.5, 2.2)),  # in sound
+        ((3.5, 3.75), (3.5, 3.75)),  # so near that it may be soft
+    ],
+)
+def test_the_first_word_of_a_sentence_is_not_left_in_a_silence(
+    first: tuple[float, float], placed: tuple[float, float]
+) -> None:
+    said = [(1.0, 1.5, "Okay."), (*first, "Of"), (4.0, 5.0, "course.")]
+    made = tuple(TimedWord(start, end, text, 0.9, "cross_attention") for start, end, text in said)
+    sound = sounding([(1.0, 2.2), (4.0, 5.0)])
+    [segment] = settle_times([Segment(0.0, DURATION, made, -0.5)], sound)
+    assert (segment.words[1].start, segment.words[1].end) == pytest.approx(placed, abs=EDGE_S)
+
+
 @pytest.mark.parametrize(("text", "placed"), [("71513.", (2.0, 6.0)), ("713", (3.0, 4.5))])
 def test_a_number_that_is_dictated_has_pauses_in_it(text: str, placed: tuple[float, float]) -> None:
     sound = [(0.2, 1.5), (2.0, 2.5), (3.0, 4.5), (5.0, 6.0), (6.5, 8.0)]
