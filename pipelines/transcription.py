@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 VERBATIM: Final = {"en": "Um, so, I, I mean, it's, it's, uh, you know, like, the, the, yeah. No, no."}
 """By language, a text that the recogniser takes for what was said before. Whisper leaves out what people say
 twice, their hesitations and now and then a greeting, unless it sees that they are written. Of 3,090 words of
-consultations 26 are lost with it. It has no content that could get into a transcript, and was taken from no
-recording. To read sentences and prompts it does no good: of 670 words of prompts 22 are wrong with it, 16
-without."""
+consultations 104 are lost without it and 26 with it; wrong are 16.9 and 15.6 %. To prompts it does no good:
+of 670 words 16 are wrong without it and 22 with it. It has no content that could get into a transcript, and
+was taken from no recording."""
 
 
 def find_speech(tracks: Sequence[Samples], recogniser: Recogniser) -> tuple[SpeechActivity, ...]:
