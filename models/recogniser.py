@@ -61,7 +61,7 @@ SURELY_NO_SPEECH_PROBABILITY = 0.8
 SURELY_NO_SPEECH_LOGPROB = -0.25
 """A chunk with such a probability of silence may have likelier words and yet has none. Noise and the impulse
 responses of rooms, where detection takes them for speech, have 0.78 to 0.93, with words such as "thank you"
-(-1.0) and endless digits (-0.46); of 111 chunks of calls and prompts in five languages none has over 0.19."""
+(-1.0 to -1.2); of 111 chunks of calls and prompts in five languages none has over 0.19."""
 
 LOOP_COMPRESSION = 2.4
 """Whisper's own: what zlib makes smaller by this factor is a loop and not what anybody said. The chunk is

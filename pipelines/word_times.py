@@ -114,12 +114,10 @@ def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Soundin
 
     A number that may be dictated is on all the stretches that it lies in with more than half of each.
     """
-    start, end = word.start / FRAME_S, word.end / FRAME_S
-    first = int(np.searchsorted(sounding.ends, start, side="right"))
-    last = int(np.searchsorted(sounding.starts, end, side="left"))
-    if first >= last:
+    starts, ends = _sound_of(word, sounding)
+    if not len(starts):
         return _shortened(word)
-    starts, ends = sounding.starts[first:last], sounding.ends[first:last]
+    start, end = word.start / FRAME_S, word.end / FRAME_S
     homes = np.argmax(np.minimum(ends, end) - np.maximum(starts, start), keepdims=True)
     if _digits(word) >= DICTATED_DIGITS:
         middles = (starts + ends) / 2
@@ -161,9 +159,15 @@ def _with_what_follows(
     return settled
 
 
-def _sounds(word: TimedWord, sounding: Sounding) -> bool:
+def _sound_of(word: TimedWord, sounding: Sounding) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The starts and ends, in frames, of the stretches of sound that the word lies in."""
     first = np.searchsorted(sounding.ends, word.start / FRAME_S, side="right")
-    return bool(first < np.searchsorted(sounding.starts, word.end / FRAME_S, side="left"))
+    last = np.searchsorted(sounding.starts, word.end / FRAME_S, side="left")
+    return sounding.starts[first:last], sounding.ends[first:last]
+
+
+def _sounds(word: TimedWord, sounding: Sounding) -> bool:
+    return bool(len(_sound_of(word, sounding)[0]))
 
 
 def _longest(word: TimedWord) -> float:
