@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from platformdirs import user_data_path
 
@@ -34,7 +34,7 @@ from flows.options import Duration, replacements_of, store_option  # noqa: E402
 from flows.reporting import report  # noqa: E402
 from flows.retrying import retry  # noqa: E402
 from flows.scoring import categories_option, one_call, score, scorecards, scorecards_option  # noqa: E402
-from flows.terminating import TERMINATED, TERMINATION  # noqa: E402
+from flows.terminating import TERMINATED, TERMINATION, interruption_behind  # noqa: E402
 from models.errors import CallfolioError, UsageError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class _Group(click.Group):
             error.show()
             sys.exit(CANNOT_START)
         except (KeyboardInterrupt, click.Abort):
-            what = "Ended by SIGTERM" if TERMINATION.came else "Interrupted"
-            click.echo(f"\n{what}. What was finished is kept; run the same command to go on.", err=True)
-            sys.exit(TERMINATED if TERMINATION.came else INTERRUPTED)
+            _exit_interrupted()
         except BrokenPipeError:
             # Whoever read our output has enough, as in `callfolio show CALL | head`.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except Exception as error:
+            if interruption_behind(error):
+                _exit_interrupted()
             if debug:
                 raise
             sentence = str(error) if isinstance(error, CallfolioError) else f"Unexpected error: {error!r}"
@@ -74,6 +74,12 @@ class _Group(click.Group):
             if not isinstance(error, CallfolioError):
                 click.echo("Run it again with --debug for the details, and please report them.", err=True)
             sys.exit(CANNOT_START)
+
+
+def _exit_interrupted() -> NoReturn:
+    what = "Ended by SIGTERM" if TERMINATION.came else "Interrupted"
+    click.echo(f"\n{what}. What was finished is kept; run the same command to go on.", err=True)
+    sys.exit(TERMINATED if TERMINATION.came else INTERRUPTED)
 
 
 def _config() -> dict[str, Any]:

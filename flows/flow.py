@@ -1,5 +1,6 @@
 """The flow as Prefect shows it: a task for each batch of calls, and none for a single one."""
 
+import signal
 import time
 from collections.abc import Callable
 from typing import cast
@@ -12,15 +13,27 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import TerminationSignal
 
 from flows.night import Night
-from flows.terminating import TERMINATION
+from flows.terminating import TERMINATION, interruption_behind
 
 BATCH = 50
 """Calls in one task."""
 
 SHOWN_EVERY_S = 5.0
 """Seconds between two looks of Prefect at the progress, at least."""
+
+
+def show(night: Night, report: Callable[[], str]) -> None:
+    """Account for the night as a flow. Raises what was raised in it, or is wrong with Prefect."""
+    try:
+        process_recordings.with_options(flow_run_name=f"run {night.run_id}")(night, report)
+    except Exception as error:
+        interruption = interruption_behind(error, TerminationSignal)
+        if isinstance(interruption, TerminationSignal):
+            signal.raise_signal(interruption.signal)  # to whoever had it before the flow
+        raise interruption or error from None
 
 
 @flow(name="process-recordings", validate_parameters=False)

@@ -178,10 +178,10 @@ def _show_to_prefect(night: Night, report: Callable[[], str]) -> None:
             # Prefect takes seconds to import.
             server = starting.result()
 
-            from flows.flow import process_recordings
+            from flows.flow import show
 
             with server:
-                process_recordings.with_options(flow_run_name=f"run {night.run_id}")(night, report)
+                show(night, report)
         except Exception as error:
             if night.error is not None:
                 raise night.error from None

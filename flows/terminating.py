@@ -75,3 +75,15 @@ class Termination:
 
 TERMINATION = Termination()
 """That of this process's command line."""
+
+
+def interruption_behind(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """The KeyboardInterrupt, or what else of `kinds`, that `error` is or comes of.
+
+    Libraries that are interrupted may raise something else: DuckDB a RuntimeError, and Prefect whatever it
+    stumbles over while it writes down that it was interrupted.
+    """
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, (KeyboardInterrupt, *kinds)):
+        behind = behind.__cause__ or behind.__context__
+    return behind

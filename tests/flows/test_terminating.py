@@ -15,14 +15,40 @@ import pytest
 from sample_calls import ROOT
 from test_processing import groups_gone, until
 
-from flows.terminating import Termination
+from flows.terminating import Termination, interruption_behind
 from models.bundle import models_dir
 from pipelines.ledger import Ledger
 from pipelines.store import Store
 
-_PROGRAM = "import sys; from flows.cli import main; main(sys.argv[1:], prog_name='callfolio')"
+_PROGRAM = """
+import sys
+from flows.cli import main
+{}
+main(sys.argv[1:], prog_name='callfolio')
+"""
 _TESTS = ROOT / "tests"
 _PATHS = (_TESTS / "flows" / "injected", ROOT, _TESTS, _TESTS / "pipelines")
+_COMES_BEFORE_A_TASK = """
+import signal
+from prefect import task_engine
+
+def made(*_, **__):
+    signal.raise_signal(signal.SIGTERM)
+
+task_engine._create_task_run_locally = made
+"""
+_COMES_BEFORE_THE_FLOW = """
+import signal
+from prefect.flow_engine import FlowRunEngine
+
+def begun(*_):
+    signal.raise_signal(signal.SIGTERM)
+
+def crashed(*_):
+    raise ValueError("there is no server any more")
+
+FlowRunEngine.begin_run, FlowRunEngine.handle_crash = begun, crashed
+"""
 _SLEEPS = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -39,10 +65,10 @@ class Commands:
     folder: Path
     each: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def __call__(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def __call__(self, *arguments: str, before: str = "", **environment: str) -> subprocess.Popen[str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("CALLFOLIO_")}
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *arguments],
+            [sys.executable, "-c", _PROGRAM.format(before), *arguments],
             cwd=self.folder,
             env={
                 **own,
@@ -129,6 +155,20 @@ def test_a_run_ends_as_on_ctrl_c(commands: Commands, whole: bool, flow: bool) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("before", [_COMES_BEFORE_A_TASK, _COMES_BEFORE_THE_FLOW])
+def test_a_run_ends_also_where_prefect_makes_something_else_of_it(commands: Commands, before: str) -> None:
+    """Prefect writes down that it was interrupted, and what fails in that is raised instead."""
+    run = commands("run", "calls", "--store", "night", "--workers", "2", before=before)
+    _, said = run.communicate(timeout=200)
+    assert run.returncode == 143, said
+    assert said.splitlines()[-1].startswith("Ended by SIGTERM.")
+    assert "Traceback" not in said
+    assert groups_gone(run)
+    [row] = commands.store.table("runs").to_pylist()
+    assert row["status"] == "interrupted"
+
+
+@pytest.mark.slow
 def test_a_second_one_ends_it_at_once(commands: Commands) -> None:
     run = commands("run", "calls", "--store", "night")
     until(run.stderr, "1/200 calls")
@@ -163,6 +203,28 @@ def test_who_had_sigterm_before_has_it_again() -> None:
         signal.raise_signal(signal.SIGTERM)
     assert termination.came
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_an_interruption_is_found_behind_what_came_of_it() -> None:
+    class Ended(BaseException):
+        pass
+
+    def behind(came: BaseException, hidden: bool = False) -> BaseException | None:
+        try:
+            try:
+                raise came
+            except BaseException as error:
+                if hidden:
+                    raise ValueError("the state is not set") from None
+                raise RuntimeError("query interrupted") from error
+        except Exception as error:
+            return interruption_behind(error, Ended)
+
+    for came in (KeyboardInterrupt(), Ended()):
+        assert behind(came) is behind(came, hidden=True) is came
+        assert interruption_behind(came, Ended) is came
+    assert interruption_behind(Ended()) is None
+    assert behind(GeneratorExit()) is behind(OSError()) is None
 
 
 @pytest.mark.slow
