@@ -82,8 +82,8 @@ class Diarizer:
     def diarize(self, samples: Samples, speakers: int | None = None, expected: int = 1) -> Diarization:
         """Tell the speakers in `samples`, shape `(n,)`, apart.
 
-        `speakers` is their number where it is known. Where it is not, at least `expected` are looked for;
-        whether their voices differ is for the caller to find out.
+        `speakers` is their number where it is known; a short recording may show fewer. Where it is not, at
+        least `expected` are looked for; whether their voices differ is for the caller to find out.
         """
         self._clustering.expected, self._clustering.found = expected, 0
         audio = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE, "uri": "call"}
@@ -100,15 +100,22 @@ class Diarizer:
 
 
 class _ExpectingClustering(VBxClustering):  # type: ignore[misc]
-    """VBx clustering that asks once more where it finds fewer voices than a conversation has."""
+    """VBx clustering that asks once more where it finds fewer voices than a conversation has.
+
+    It never asks for more voices than there are embeddings to group, for which k-means has no answer.
+    """
 
     expected = 1
     found = 0
 
     def __call__(self, embeddings: NDArray[np.float64], **given: Any) -> Any:
+        if known := given.get("num_clusters"):
+            grouped, *_ = self.filter_embeddings(embeddings, segmentations=given.get("segmentations"))
+            most = min(known, max(len(grouped), 1))
+            given.update(num_clusters=most, min_clusters=most, max_clusters=most)
         found = super().__call__(embeddings=embeddings, **given)
         self.found = len(found[2])
-        if given.get("num_clusters") or self.found >= self.expected:
+        if known or self.found >= self.expected:
             return found
         return super().__call__(embeddings=embeddings, **{**given, "num_clusters": self.expected})
 

@@ -206,9 +206,8 @@ class Recogniser:
         encoded = whisper.encode(self._features(samples, chunks))
         prompt = whisper.get_prompt(
             tokenizer,
-            tokenizer.encode(" " + vocabulary.prompt.strip()) if vocabulary.prompt else [],
+            _shown(tokenizer, vocabulary, whisper.max_length // 2 - 1),
             without_timestamps=True,
-            hotwords=vocabulary.hotwords or None,
         )
         results = whisper.model.generate(
             encoded,
@@ -238,6 +237,20 @@ class Recogniser:
                 ),
                 mean_logprob=result.scores[0],
             )
+
+
+def _shown(tokenizer: Tokenizer, vocabulary: Vocabulary, most: int) -> list[int]:
+    """The tokens that are taken for what was said before: hotwords and, nearest to what is said, the prompt.
+
+    Both together are at most `most`, as Whisper has it: half of its context is for what it writes.
+    faster-whisper allows so many for each, and then cannot write a word.
+    """
+    hotwords, prompt = (
+        tokenizer.encode(" " + text.strip()) if text else []
+        for text in (vocabulary.hotwords, vocabulary.prompt)
+    )
+    prompt = prompt[-most:]
+    return [*hotwords[: most - len(prompt)], *prompt]
 
 
 def _is_silence(result: Any) -> bool:

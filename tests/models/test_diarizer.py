@@ -96,6 +96,15 @@ def test_as_many_speakers_are_found_as_are_known_to_speak(diarizer: Diarizer) ->
     assert counts == [1, 2]
 
 
+@pytest.mark.parametrize("known", [3, 5])
+def test_of_more_speakers_than_a_short_recording_shows_those_that_it_shows_are_found(
+    diarizer: Diarizer, known: int
+) -> None:
+    begins = int(SAMPLE_CALLS["card_dispute"].words[0].start * SAMPLE_RATE)
+    samples = samples_of("card_dispute")[begins : begins + 9 * SAMPLE_RATE]
+    assert len(speakers_of(diarizer.diarize(samples, known))) == 2
+
+
 @pytest.mark.parametrize("seconds", [0.3, 3.0])
 def test_in_silence_nobody_speaks(diarizer: Diarizer, seconds: float) -> None:
     silence = np.zeros(int(seconds * SAMPLE_RATE), np.float32)

@@ -177,6 +177,27 @@ def test_a_name_that_was_told_beforehand_is_written_as_it_was_told(recogniser: R
     assert "lisinopril" in text(Vocabulary(hotwords="lisinopril")).lower()
 
 
+def test_of_a_vocabulary_that_is_too_long_as_much_is_shown_as_leaves_room_to_write(
+    recogniser: Recogniser, heard: Heard
+) -> None:
+    long = Vocabulary(hotwords="lisinopril, " * 300, prompt="A call about a delivery. " * 300)
+    [segment] = recogniser.transcribe(heard.samples, heard.activity.chunks[:1], "en", long)
+    assert len(segment.words) > 10
+
+
+def test_hotwords_are_shown_as_far_as_the_prompt_leaves_room_and_of_a_prompt_its_end() -> None:
+    tokenizer: Any = SimpleNamespace(encode=lambda text: [int(number) for number in text.split()])
+
+    def shown(hotwords: str, prompt: str) -> list[int]:
+        return models.recogniser._shown(tokenizer, Vocabulary(hotwords, prompt), 4)
+
+    assert shown("", "") == []
+    assert shown("1 2", "7 8") == [1, 2, 7, 8]
+    assert shown("1 2 3", "7 8") == [1, 2, 7, 8]
+    assert shown("1 2 3 4 5", "") == [1, 2, 3, 4]
+    assert shown("1", "5 6 7 8 9") == [6, 7, 8, 9]
+
+
 def test_no_chunks_give_no_words(recogniser: Recogniser) -> None:
     assert recogniser.transcribe(np.zeros(LENGTH, np.float32), [], "en", Vocabulary()) == ()
 
