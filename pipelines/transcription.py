@@ -36,7 +36,7 @@ def choose_language(
     given: str | None,
     recogniser: Recogniser,
 ) -> LanguageGuess:
-    """The language that was given, or the one that the stretches of speech of all tracks agree on.
+    """The language that was given, or the one that the track with most speech is in.
 
     Raises `LanguageUnsupported` when the model does not know the language given for `path`.
     """
@@ -44,8 +44,8 @@ def choose_language(
         if given not in recogniser.languages:
             raise LanguageUnsupported(path, given, recogniser.languages)
         return LanguageGuess(given, 1.0)
-    loudest = max(range(len(tracks)), key=lambda i: activity[i].seconds)
-    return recogniser.detect_language(tracks[loudest], activity[loudest].chunks)
+    track, heard = max(zip(tracks, activity, strict=True), key=lambda pair: pair[1].seconds)
+    return recogniser.detect_language(track, heard.chunks)
 
 
 def transcribe(

@@ -1,5 +1,6 @@
 """Every word gets a speaker, and says how sure that is and why."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -81,6 +82,34 @@ def test_a_word_is_overlapped_where_two_speak_and_only_there() -> None:
     words = track(word(1.0, 2.0), word(2.2, 2.4), word(3.0, 3.5))
     found = attribute([words], Diarization(spans, exclusive), MONO)
     assert [each.overlapped for each in found] == [False, True, False]
+
+
+@pytest.mark.timeout(60)
+def test_a_recording_of_many_hours_is_attributed_in_seconds() -> None:
+    spans = [(float(i), i + 1.0, "AB"[i % 2]) for i in range(20_000)]
+    words = track(*(word(i / 2 + 0.1, i / 2 + 0.4) for i in range(40_000)))
+    found = attribute([words], speaking(*spans), MONO)
+    assert all(each.speaker == "AB"[int(each.start) % 2] for each in found)
+
+
+@given(st.lists(timed_words()), diarizations())
+def test_a_word_is_the_speakers_with_most_of_it_or_the_nearest(
+    words: list[TimedWord], diarization: Diarization
+) -> None:
+    for each in words:
+        speaker, _, source, _ = only(attribute([track(each)], diarization, MONO))
+        shares = Counter[str]()
+        for span in diarization.exclusive:
+            shares[span.speaker] += each.overlap(span)  # type: ignore[assignment]
+        gaps = {
+            span: max(span.start - each.end, each.start - span.end, 0.0) for span in diarization.exclusive
+        }
+        if any(shares.values()):
+            assert (shares[str(speaker)], source) == (max(shares.values()), "diarization")
+        elif gaps:
+            least = {span.speaker for span, gap in gaps.items() if gap == min(gaps.values())}
+            assert speaker in least
+            assert source == "nearest"
 
 
 @given(st.lists(timed_words()), diarizations())
