@@ -5,8 +5,9 @@ which it has to give to one word or the other. There the sound itself tells: a w
 where its stretch of sound does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,21 +49,20 @@ class Sounding:
 def settle_times(segments: Sequence[Segment], samples: Samples, on_sound: bool = True) -> tuple[Segment, ...]:
     """Settle the times of all words of one track, `samples` of shape `(n,)`.
 
-    Words stay in their order; starts never go back, and every word lies within the track. With `on_sound`
-    their edges are set on the sound, too.
+    Words stay in their order; starts never go back, no word reaches into the next one, and every word lies
+    within the track. With `on_sound` their edges are set on the sound, too.
     """
     duration = len(samples) / SAMPLE_RATE
-    sounding = find_sound(samples)
-    settled = []
-    floor = 0.0
-    for segment in segments:
-        words = _in_order(segment.words, floor, duration)
-        if on_sound:
-            placed = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
-            words = _in_order(_with_what_follows(words, placed, sounding), floor, duration)
-        floor = max([floor, *(word.start for word in words)])
-        settled.append(replace(segment, words=tuple(words)))
-    return tuple(settled)
+    words = _in_order([word for segment in segments for word in segment.words], duration)
+    if on_sound:
+        sounding = find_sound(samples)
+        placed = [_on_sound(word, *_room(words, i, duration), sounding) for i, word in enumerate(words)]
+        parts = zip(_parted(words, segments), _parted(placed, segments), strict=True)
+        words = _in_order([word for part in parts for word in _with_what_follows(*part, sounding)], duration)
+    return tuple(
+        replace(segment, words=tuple(part))
+        for segment, part in zip(segments, _parted(words, segments), strict=True)
+    )
 
 
 def find_sound(samples: Samples) -> Sounding:
@@ -123,10 +123,8 @@ def _on_sound(word: TimedWord, earliest: float, latest: float, sounding: Soundin
         middles = (starts + ends) / 2
         homes = np.append(homes, np.flatnonzero((start <= middles) & (middles <= end)))
     begins, finishes = float(starts[homes.min()]) * FRAME_S, float(ends[homes.max()]) * FRAME_S
-    near_start = max(begins, earliest) if word.start - begins <= REACH_S else word.start
-    near_end = min(finishes, latest) if finishes - word.end <= REACH_S else word.end
-    start_s = max(word.start, begins) if word.start < begins else min(near_start, word.start)
-    end_s = min(word.end, finishes) if word.end > finishes else max(near_end, word.end)
+    start_s = max(begins, earliest) if word.start - begins <= REACH_S else word.start
+    end_s = min(finishes, latest) if finishes - word.end <= REACH_S else word.end
     return _shortened(replace(word, start=start_s, end=max(start_s, end_s)))
 
 
@@ -146,7 +144,7 @@ def _with_what_follows(
         if not begins or word.text.endswith(SENTENCE_ENDS) or not (stretched or silent):
             continue
         for end in (word.end, following.start):
-            late = replace(word, start=end - REACH_S, end=end)
+            late = replace(word, start=max(word.start, end - REACH_S), end=end)
             if _sounds(late, sounding):
                 settled[i] = _on_sound(late, word.start, following.start, sounding)
                 break
@@ -182,12 +180,20 @@ def _shortened(word: TimedWord) -> TimedWord:
     return replace(word, end=min(word.end, word.start + _longest(word)))
 
 
-def _in_order(words: Sequence[TimedWord], floor: float, duration: float) -> list[TimedWord]:
+def _in_order(words: Sequence[TimedWord], duration: float) -> list[TimedWord]:
     """Starts that never go back, ends that do not reach into the next word, all within the track."""
     ordered: list[TimedWord] = []
+    floor = 0.0
     for word in words:
         start = min(max(word.start, floor), duration)
         ordered.append(replace(word, start=start, end=min(max(word.end, start), duration)))
         floor = start
     following = [word.start for word in ordered[1:]] + [duration] * bool(ordered)
     return [replace(word, end=min(word.end, end)) for word, end in zip(ordered, following, strict=True)]
+
+
+def _parted(words: Sequence[TimedWord], segments: Sequence[Segment]) -> Iterator[list[TimedWord]]:
+    """The words of all segments, segment by segment."""
+    left = iter(words)
+    for segment in segments:
+        yield list(islice(left, len(segment.words)))
