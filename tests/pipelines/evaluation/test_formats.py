@@ -155,6 +155,12 @@ def test_tsv_may_list_recordings_instead(tmp_path: Path) -> None:
     assert texts(found["one"]) == [(None, "yes"), (None, "of"), (None, "course")]
 
 
+def test_the_head_of_a_tsv_is_no_turn(tmp_path: Path) -> None:
+    turns = read(tmp_path, "a.tsv", "speaker\ttext\ndoctor\ttext me\n")["a"]
+    assert texts(turns) == [("doctor", "text"), ("doctor", "me")]
+    assert list(read(tmp_path, "all.tsv", "file\ttext\none.flac\tyes\ntwo.wav\tno\n")) == ["one", "two"]
+
+
 VTT = """WEBVTT - a call
 
 NOTE nobody
