@@ -62,7 +62,7 @@ _Path = click.Path(path_type=Path)
 )
 @click.option(
     "--normaliser",
-    type=click.Choice(["auto", "english", "basic", "none"]),
+    type=click.Choice(["auto", "english", "basic", "letters", "none"]),
     default="auto",
     show_default=True,
     help="Whisper's text normaliser, as for `callfolio evaluate`.",

@@ -76,12 +76,17 @@ class _ManyValued(click.Command):
 )
 @click.option(
     "--normaliser",
-    type=click.Choice(["auto", "english", "basic", "none"]),
+    type=click.Choice(["auto", "english", "basic", "letters", "none"]),
     default="auto",
     show_default=True,
-    help="Whisper's text normaliser; auto is english for English and basic for the rest.",
+    help="Whisper's text normaliser; auto is english for English, letters, which takes each for a word, for "
+    "languages without blanks such as Japanese, and basic for the rest.",
 )
-@click.option("--language", default="", help="Language of all calls, such as en; else what the sources say.")
+@click.option(
+    "--language",
+    default="",
+    help="Language of all calls, such as es; else what the sources say, and en where they say nothing.",
+)
 @click.option(
     "--collar",
     type=click.FloatRange(min=0),
@@ -110,7 +115,8 @@ def evaluate(
     """Score a store, or transcripts of any other system, against references.
 
     Both may be STM, CTM, RTTM with UEM, SegLST JSON, TSV (`speaker<TAB>text`), WebVTT with voices, or a
-    store. Calls are paired by the name of the recording without its suffix. WER is over the words in
+    store. Calls are paired by the name of the recording without its suffix, or by the
+    name that the lines of both files give them. WER is over the words in
     the order of the turns; where people speak at once it depends on that order, and cpWER does not.
 
     Errors and lengths are added up over calls. A call without a hypothesis counts as lost, and one
@@ -129,7 +135,7 @@ def evaluate(
     lost = "Left out" if only_paired else "Counted as lost"
     _tell(lost, "no hypothesis", evaluation.without_hypothesis)
     _tell("Not scored", "no reference", evaluation.without_reference)
-    compared = score(said, Documents(others), rules, only_paired) if others else None
+    compared = score(said, Documents(others), rules, only_paired, like=evaluation) if others else None
     if compared:
         _tell(lost, "missing in what is compared", compared.without_hypothesis)
     found = report(evaluation, columns, compared)

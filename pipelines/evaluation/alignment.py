@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import Levenshtein
 
 from pipelines.evaluation.document import Word
 
@@ -37,7 +38,9 @@ def align(
 
     `speakers` maps those of the hypothesis to those of the reference. Without the second condition it would
     be chance whom the "yes" belongs to when two say "yes" and one is heard. Time and memory grow with the
-    product of the lengths: a byte for each pair of words.
+    length and the errors: a byte for each pair of words that are no farther from the diagonal than there
+    are errors, because no best alignment goes there (Ukkonen 1985, Algorithms for approximate string
+    matching).
     """
     texts = {word.text: index for index, word in enumerate((*reference, *hypothesis))}
     names: dict[str | None, int] = {word.speaker: index for index, word in enumerate(reference)}
@@ -47,27 +50,35 @@ def align(
 
     error = len(reference) + len(hypothesis) + 1
     inserted = error * np.arange(len(hypothesis) + 1, dtype=np.int64)
-    moves = np.empty((len(reference), len(hypothesis) + 1), dtype=np.uint8)
+    reach = Levenshtein.distance(ref_text.tolist(), hyp_text.tolist()) + 1
+    moves = [np.empty(0, dtype=np.uint8)] * len(reference)
     row = inserted.copy()
     for index in range(len(reference)):
-        deleted = row + error
-        replaced = row[:-1] + error * (hyp_text != ref_text[index]) + (hyp_name != ref_name[index])
+        # Columns from `left` to `right`: what is outside stays dearer than any best way.
+        left, right = max(index - reach, 0), min(index + reach, len(hypothesis)) + 1
+        deleted = row[left:right] + error
+        replaced = (
+            row[left : right - 1]
+            + error * (hyp_text[left : right - 1] != ref_text[index])
+            + (hyp_name[left : right - 1] != ref_name[index])
+        )
         best = deleted.copy()
         best[1:] = np.minimum(best[1:], replaced)
         # The cheapest way to come from the left, for all columns at once.
-        row = np.minimum.accumulate(best - inserted) + inserted
-        moves[index] = np.where(row == deleted, _DELETION, _INSERTION)
-        moves[index, 1:][row[1:] == replaced] = _DIAGONAL
-    return _way_back(moves, reference, hypothesis)
+        new = np.minimum.accumulate(best - inserted[left:right]) + inserted[left:right]
+        moves[index] = np.where(new == deleted, _DELETION, _INSERTION).astype(np.uint8)
+        moves[index][1:][new[1:] == replaced] = _DIAGONAL
+        row[left:right] = new
+    return _way_back(moves, reach, reference, hypothesis)
 
 
 def _way_back(
-    moves: npt.NDArray[np.uint8], reference: Sequence[Word], hypothesis: Sequence[Word]
+    moves: Sequence[npt.NDArray[np.uint8]], reach: int, reference: Sequence[Word], hypothesis: Sequence[Word]
 ) -> tuple[Pair, ...]:
     pairs: list[Pair] = []
     left, right = len(reference), len(hypothesis)
     while left or right:
-        move = moves[left - 1, right] if left else _INSERTION
+        move = moves[left - 1][right - max(left - 1 - reach, 0)] if left else _INSERTION
         left -= move != _INSERTION
         right -= move != _DELETION
         pairs.append(

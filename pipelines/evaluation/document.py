@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final
 
+from pipelines.tables import UNKNOWN
+
 JOIN_GAP_S: Final = 0.5
 """Where a format has words and no segments, words of one speaker this close make one stretch of speech."""
 
@@ -19,6 +21,8 @@ ROLE_OF_NAME: Final = {
     "patient": "patient",
     "ivr": "ivr",
 }
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese, which put no blanks between words."""
 _TAG: Final = re.compile(r"\[[^\]]*\]|<[^>]*>")
 
 
@@ -64,8 +68,9 @@ class Document:
     """One call by one source. What the source says nothing about is None, which is not the same as empty.
 
     `words` are in the order of the transcript; `word_times` says whether their times were given for each
-    or only for the segments they are in. `scored` is where diarization is to be scored. `roles` has the
-    speakers whose role is known. `facts` has columns to slice by.
+    or only for the segments they are in. `scored` is where diarization is to be scored, and what lies in
+    `ignored` is not scored at all. `roles` has the speakers whose role is known. `facts` has columns to
+    slice by. `named` is the name that a file about one call gives it, which goes by that of the file.
     """
 
     call: str
@@ -75,7 +80,9 @@ class Document:
     scored: tuple[Span, ...] | None = None
     word_times: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[Span, ...] = ()
     language: str = ""
+    named: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -97,24 +104,29 @@ def check_times(start: float, end: float) -> None:
         raise ValueError(f"a time from {start} to {end} s")
 
 
-def from_segments(call: str, source: str, segments: Iterable[Segment]) -> Document:
+def from_segments(call: str, source: str, segments: Iterable[Segment], are_words: bool = False) -> Document:
     """A document with the words of segments, which are put in order of start where all have times.
 
     Tags such as `[noise]` and `<unk>` are no words, and segments of nothing else no speech. Words of a
     longer segment share its time in proportion to their letters. Where no segment has more than one word,
     these are timed words: they are joined into stretches of one speaker first, so that words of people who
-    speak at once do not alternate.
+    speak at once do not alternate. In scripts without blanks between words that is so only where segments
+    are known to be words. Where some segments have no speaker, theirs is `UNKNOWN`.
     """
     said = [
         replace(segment, text=text)
         for segment in segments
         if (text := _TAG.sub(" ", segment.text).strip()) or not segment.text.strip()
     ]
+    if any(segment.speaker for segment in said):
+        said = [replace(segment, speaker=segment.speaker or UNKNOWN) for segment in said]
     timed = all(segment.start is not None and segment.end is not None for segment in said)
     if timed:
         said.sort(key=_start)
     parts = [(segment, shared_time(segment.text.split(), segment)) for segment in said]
-    word_times = timed and all(len(words) == 1 for _, words in parts)
+    word_times = timed and all(
+        len(words) == 1 and (are_words or not _UNSPACED.search(words[0].text)) for _, words in parts
+    )
     if word_times:
         stretches = _stretches(word for _, [word] in parts)
         words = tuple(word for stretch in stretches for word in stretch)

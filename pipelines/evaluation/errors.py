@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from pipelines.evaluation.alignment import Pair
 from pipelines.evaluation.metrics.speakers import is_misattributed
@@ -62,9 +63,15 @@ def errors_of(scores: Sequence[CallScore]) -> Errors:
         tuple((ref, hyp, count) for (ref, hyp), count in confused.most_common(SHOWN)),
         tuple(lost.most_common(SHOWN)),
         tuple(inserted.most_common(SHOWN)),
-        tuple(sorted(calls, key=lambda call: (-(call.words.rate or 0), call.call))[:SHOWN]),
+        tuple(sorted(calls, key=_worst_first)[:SHOWN]),
         tuple(sorted(stretches, key=lambda stretch: -stretch.errors)[:SHOWN]),
     )
+
+
+def _worst_first(call: WorstCall) -> tuple[float, str]:
+    """A call in which words are heard and none is said is worse than any rate tells."""
+    rate = call.words.rate
+    return (-inf if any(call.words.counts) else 0.0) if rate is None else -rate, call.call
 
 
 def _stretches(of: CallScore) -> list[Stretch]:

@@ -1,5 +1,6 @@
 """Calls scored against references, and the figures of many calls with their intervals."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from models.errors import UsageError
 from pipelines.evaluation.document import Document
+from pipelines.evaluation.formats import Documents
 from pipelines.evaluation.rates import Sum, TimeErrors
 from pipelines.evaluation.scoring import CallScore, Rules, score
 
@@ -38,13 +40,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its bootstrap interval, which one call alone does not have, and the sum it is made of."""
+    """A figure with its bootstrap interval, which one call alone does not have, and the sum it is made of.
+
+    `calls` are those that have the figure: it takes speakers, times or words that not all may have.
+    """
 
     figure: Figure
     value: float
     low: float | None
     high: float | None
     of: Sum
+    calls: int
 
 
 @dataclass(frozen=True)
@@ -81,32 +87,60 @@ def evaluate(
     hypotheses: Mapping[str, Document],
     rules: Rules,
     only_paired: bool = False,
+    like: Evaluation | None = None,
 ) -> Evaluation:
     """Score each call of the references; of a call that is missing everything is lost.
 
     With `only_paired` such calls are left out. A call without a reference cannot be scored. One reference
-    and one hypothesis belong together whatever their names are. Raises UsageError when nothing does.
+    and one hypothesis belong together whatever their names are. Calls are normalised as in `like`, so that
+    what two systems take for the language makes no difference between them. Raises UsageError when nothing
+    belongs together.
     """
-    names = {call: call for call in references if call in hypotheses}
-    if not names and len(references) == len(hypotheses) == 1:
-        names = dict(zip(references, hypotheses, strict=True))
+    names = _paired(references, hypotheses)
     if not names:
         raise UsageError(
             f"No call has both a reference and a hypothesis: the references are of {_some(references)}, the "
             f"hypotheses of {_some(hypotheses)}. Both go by the name of the recording without its suffix."
         )
     missing = tuple(call for call in references if call not in names)
-    scores = [score(references[call], hypotheses[name], rules) for call, name in names.items()]
+    normalisers = {of.call: of.normaliser for of in like.scores} if like else {}
+
+    def score_of(call: str, hypothesis: Document) -> CallScore:
+        by = normalisers.get(references[call].call, rules.normaliser)
+        try:
+            return score(references[call], hypothesis, replace(rules, normaliser=by))
+        except UsageError as error:
+            raise UsageError(f"The call {call} cannot be scored. {error}") from error
+
+    scores = [score_of(call, hypotheses[name]) for call, name in names.items()]
     if not only_paired:
         # A lost call is held against the metrics that the others are measured by, and no more.
         told = {metric for of in scores for metric in of.values}
-        lost = [score(references[call], Document(call, "", words=(), speech=()), rules) for call in missing]
+        lost = [score_of(call, Document(call, "", words=(), speech=())) for call in missing]
         scores += [
             replace(of, values={metric: of.values[metric] for metric in of.values if metric in told})
             for of in lost
         ]
     extra = tuple(call for call in hypotheses if call not in set(names.values()))
     return Evaluation(rules, tuple(scores), missing, extra)
+
+
+def _paired(references: Mapping[str, Document], hypotheses: Mapping[str, Document]) -> dict[str, str]:
+    """The calls of both: those of one name and, of the rest, those that their files give one name."""
+    names = {call: call for call in references if call in hypotheses}
+    rest, others = ([call for call in calls if call not in names] for calls in (references, hypotheses))
+    if not names and len(rest) == len(others) == 1:
+        return {rest[0]: others[0]}
+    said, heard = _by_named(references, rest), _by_named(hypotheses, others)
+    return names | {said[name]: heard[name] for name in said if name in heard}
+
+
+def _by_named(documents: Mapping[str, Document], calls: Sequence[str]) -> dict[str, str]:
+    """The calls by the names that their files give them, which must be of one call only."""
+    named = documents.named if isinstance(documents, Documents) else {}
+    known = [named.get(call, call) for call in calls]
+    once = {name for name, count in Counter(known).items() if count == 1}
+    return {name: call for name, call in zip(known, calls, strict=True) if name in once}
 
 
 def estimates(scores: Sequence[CallScore]) -> list[Estimate]:
@@ -116,8 +150,9 @@ def estimates(scores: Sequence[CallScore]) -> list[Estimate]:
         values = [of.values[figure.metric] for of in scores if figure.metric in of.values]
         [value] = figure.measure(scores, np.ones((1, len(scores))))
         if values and not np.isnan(value):
-            draws = figure.measure(scores, _draws(len(scores)))
-            found.append(Estimate(figure, float(value), *_interval(draws, len(values)), sum(values)))  # type: ignore[arg-type]
+            several = len(values) > 1
+            interval = _interval(figure.measure(scores, _draws(len(scores)))) if several else (None, None)
+            found.append(Estimate(figure, float(value), *interval, sum(values), len(values)))  # type: ignore[arg-type]
     return found
 
 
@@ -135,7 +170,7 @@ def differences(scores: Sequence[CallScore], compared: Sequence[CallScore]) -> l
         if np.isnan(value - other):
             continue
         mine, theirs = (figure.measure(side, _draws(len(pairs))) for side in sides)
-        interval = _interval(mine - theirs, len(pairs))
+        interval = _interval(mine - theirs) if len(pairs) > 1 else (None, None)
         found.append(Difference(figure, value, other, value - other, *interval))
     return found
 
@@ -181,8 +216,8 @@ def _draws(calls: int) -> Floats:
     return np.random.default_rng(SEED).multinomial(calls, chances, size=DRAWS).astype(np.float64)
 
 
-def _interval(draws: Floats, calls: int) -> tuple[float | None, float | None]:
-    if calls < 2 or np.isnan(draws).all():
+def _interval(draws: Floats) -> tuple[float | None, float | None]:
+    if np.isnan(draws).all():
         return None, None
     low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

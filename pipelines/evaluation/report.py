@@ -134,7 +134,9 @@ def _normalisers(evaluation: Evaluation) -> str:
 
 def _figures(found: Report) -> list[Section]:
     head = ("", "", "95 % interval", "")
-    sections: list[Section] = [("", [head, *map(_row, found.figures)])]
+    sections: list[Section] = [
+        ("", [head, *(_row(of, len(found.evaluation.scores)) for of in found.figures)])
+    ]
     for column, groups in found.slices.items():
         labels = {figure.figure.name: figure.figure.label for _, _, figures in groups for figure in figures}
         rows = [("", *(f"{label} ({calls})" for label, calls, _ in groups))]
@@ -174,21 +176,22 @@ def _figures(found: Report) -> list[Section]:
     return sections
 
 
-def _row(of: Estimate) -> tuple[str, str, str, str]:
-    return of.figure.label, value_text(of.value, of.figure.unit), interval_text(of), _parts(of)
+def _row(of: Estimate, calls: int) -> tuple[str, str, str, str]:
+    return of.figure.label, value_text(of.value, of.figure.unit), interval_text(of), _parts(of, calls)
 
 
-def _parts(of: Estimate) -> str:
-    """The counts that a rate is made of, and what they are counted in."""
+def _parts(of: Estimate, calls: int) -> str:
+    """The counts that a rate is made of, what they are counted in, and the calls where some lack it."""
+    only = f" ({of.calls} of {calls} calls)" if of.calls < calls else ""
     if isinstance(of.of, TimeErrors):
-        return f"{len(of.of.starts)} words"
+        return f"{len(of.of.starts)} words{only}"
     if of.figure.name == "delta_cp":
-        return ""
+        return only.strip()
     *counts, length = fields(of.of)
     told = [f"{_number(getattr(of.of, count.name))} {count.name.replace('_', ' ')}" for count in counts]
     if told[0].endswith(" count"):
         told = [told[0].removesuffix(" count")]
-    return f"{', '.join(told)} of {_number(getattr(of.of, length.name))}"
+    return f"{', '.join(told)} of {_number(getattr(of.of, length.name))}{only}"
 
 
 def _number(value: float) -> str:
@@ -216,7 +219,7 @@ def _errors(errors: Errors) -> list[Section]:
                 *(
                     (
                         call.call,
-                        value_text(call.words.rate or 0.0, "%"),
+                        "–" if call.words.rate is None else value_text(call.words.rate, "%"),
                         str(sum(call.words.counts[:-1])),
                         str(call.words.length),
                         str(call.misattributed),
@@ -260,6 +263,7 @@ def _by_name(figures: Sequence[Estimate]) -> dict[str, Any]:
             "high": of.high,
             "unit": "s" if of.figure.unit == "s" else "1/min" if of.figure.unit == "/min" else "fraction",
             "of": _counts(of.of),
+            "calls": of.calls,
         }
         for of in figures
     }

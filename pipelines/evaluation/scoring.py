@@ -1,11 +1,11 @@
 """All metrics of one call."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.evaluation.alignment import Pair, align
-from pipelines.evaluation.document import Document, Word
+from pipelines.evaluation.document import Document, Span, Word
 from pipelines.evaluation.metrics import speakers as by_speaker
 from pipelines.evaluation.metrics.diarization import diarization_errors
 from pipelines.evaluation.metrics.silence import speech_without_words, words_in_silence
@@ -48,12 +48,15 @@ def score(reference: Document, hypothesis: Document, rules: Rules) -> CallScore:
     facts.setdefault("source", reference.call)
     language = rules.language or reference.language or hypothesis.language or "en"
     name = normaliser(rules.normaliser, language)
+    if reference.ignored:
+        reference, hypothesis = _without_ignored(reference, hypothesis)
     values: dict[str, Sum | None] = {"missed_speech": speech_without_words(hypothesis.facts)}
     pairs: tuple[Pair, ...] = ()
     speakers: Mapping[str, str] = {}
     if reference.words is not None and hypothesis.words is not None:
         said, heard = (normalised(of.words or (), normalise_by(name)) for of in (reference, hypothesis))
-        values |= {"wer": word_errors(said, heard), "cer": character_errors(said, heard)}
+        blank = "" if name == "letters" else " "
+        values |= {"wer": word_errors(said, heard), "cer": character_errors(said, heard, blank)}
         attributed = _all_attributed((*said, *heard))
         timed = _all_timed((*said, *heard))
         if attributed:
@@ -80,6 +83,34 @@ def score(reference: Document, hypothesis: Document, rules: Rules) -> CallScore:
         values["speaker_count"] = by_speaker.speaker_count(reference, hypothesis)
     found = {metric: value for metric, value in values.items() if value is not None}
     return CallScore(reference.call, name, found, pairs, speakers, facts)
+
+
+def _without_ignored(reference: Document, hypothesis: Document) -> tuple[Document, Document]:
+    """Both without the words whose middle is in what the reference ignores, which is not scored either."""
+    end = max(reference.duration, hypothesis.duration)
+    scored = reference.scored or (Span(0.0, end),)
+    for hole in reference.ignored:
+        parts = [
+            Span(start, end)
+            for span in scored
+            for start, end in ((span.start, min(span.end, hole.start)), (max(span.start, hole.end), span.end))
+        ]
+        scored = tuple(part for part in parts if part.start < part.end)
+    both = [
+        replace(of, words=None if of.words is None else _outside(of.words, reference.ignored))
+        for of in (reference, hypothesis)
+    ]
+    return replace(both[0], scored=scored), both[1]
+
+
+def _outside(words: Iterable[Word], spans: Iterable[Span]) -> tuple[Word, ...]:
+    return tuple(
+        word
+        for word in words
+        if word.start is None
+        or word.end is None
+        or not any(span.start <= (word.start + word.end) / 2 <= span.end for span in spans)
+    )
 
 
 def _all_attributed(words: Iterable[Word]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 from models.errors import UsageError
 from pipelines.evaluation.document import Document
@@ -37,9 +38,13 @@ class Documents(Mapping[str, Document]):
         Raises UsageError when there is nothing to read, or when a file is not what it should be.
         """
         self._parts: dict[str, list[Callable[[], Document]]] = defaultdict(list)
+        self.named: dict[str, str] = {}
+        """What files about one call name it, by the name of the file, which is the name of the call."""
         for path in paths:
-            for call, read in _calls_in(path):
-                self._parts[call].append(read)
+            for call, named, read in _calls_in(path):
+                self._parts[_composed(call)].append(read)
+                if named:
+                    self.named[_composed(call)] = _composed(named)
 
     def __getitem__(self, call: str) -> Document:
         """All that the sources say of a call. Raises UsageError when two of them give the same of it."""
@@ -50,13 +55,23 @@ class Documents(Mapping[str, Document]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
 
+    def __contains__(self, call: object) -> bool:
+        # Mapping's would read the call.
+        return call in self._parts
+
     def __len__(self) -> int:
         return len(self._parts)
 
 
-def _calls_in(path: Path) -> Sequence[tuple[str, Callable[[], Document]]]:
+def _composed(name: str) -> str:
+    """A name in Unicode's form C: some file systems keep those of files in form D."""
+    return normalize("NFC", name)
+
+
+def _calls_in(path: Path) -> Sequence[tuple[str, str, Callable[[], Document]]]:
+    """Each call with the name that its file gives it, where it does, and what reads it."""
     if path.is_dir() and is_store(path):
-        return store_calls(path)
+        return [(call, "", read) for call, read in store_calls(path)]
     known = ", ".join(FORMATS)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix.lower() in FORMATS)
@@ -67,7 +82,7 @@ def _calls_in(path: Path) -> Sequence[tuple[str, Callable[[], Document]]]:
     else:
         raise UsageError(f"{path} is neither a folder nor a store nor a file that ends in {known}.")
     documents = [document for file in files for document in FORMATS[file.suffix.lower()](file)]
-    return [(document.call, lambda document=document: document) for document in documents]  # type: ignore[misc]
+    return [(document.call, document.named, lambda of=document: of) for document in documents]  # type: ignore[misc]
 
 
 def _together(one: Document, other: Document) -> Document:

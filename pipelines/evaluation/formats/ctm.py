@@ -11,19 +11,18 @@ _EXPECTED = '"call channel start duration word", times in seconds, a confidence 
 
 
 def read_ctm(path: Path) -> list[Document]:
-    """The calls of a file. Raises UsageError."""
-    return [
-        from_segments(call, str(path), _speakers(words))
-        for call, words in by_call(path, parsed_lines(path, _EXPECTED, _parse))
-    ]
+    """The calls of a file. One channel has all speakers in it, so who says a word is unknown.
+
+    Raises UsageError.
+    """
+    lines = list(parsed_lines(path, _EXPECTED, _parse))
+    # A call in which one of two channels is silent has speakers like the others of its file.
+    several = len({word.speaker for _, word in lines}) > 1
+    if not several:
+        lines = [(call, replace(word, speaker=None)) for call, word in lines]
+    return by_call(path, lines, lambda call, words: from_segments(call, str(path), words, are_words=True))
 
 
 def _parse(line: str) -> tuple[str, Segment]:
     call, channel, start, duration, word, *_ = line.split()
     return call, Segment(word, channel, float(start), float(start) + float(duration))
-
-
-def _speakers(words: list[Segment]) -> list[Segment]:
-    """One channel has all speakers in it, so who says a word is unknown."""
-    several = len({word.speaker for word in words}) > 1
-    return words if several else [replace(word, speaker=None) for word in words]

@@ -20,6 +20,14 @@ def text_of(path: Path) -> str:
         raise UsageError(f"{path}, line {line}: expected text in UTF-8. Save the file as UTF-8.") from error
 
 
+def lines_of(path: Path) -> list[str]:
+    """The lines of a file in UTF-8, without what ends them. Raises UsageError.
+
+    `str.splitlines` would also split where a text has U+2028 or U+0085, which end no line of a file.
+    """
+    return text_of(path).removesuffix("\n").split("\n")
+
+
 def parsed_lines(
     path: Path, expected: str, parse: Callable[[str], T | None], comment: str = ";"
 ) -> Iterator[T]:
@@ -27,7 +35,7 @@ def parsed_lines(
 
     Raises UsageError, which says what was `expected`, where `parse` raises ValueError.
     """
-    for number, line in enumerate(text_of(path).splitlines(), 1):
+    for number, line in enumerate(lines_of(path), 1):
         if not line.strip() or (comment and line.lstrip().startswith(comment)):
             continue
         try:

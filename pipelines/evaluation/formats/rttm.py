@@ -8,23 +8,29 @@ from pipelines.evaluation.formats.lines import parsed_lines
 
 _RTTM = '"SPEAKER call channel start duration <NA> <NA> speaker <NA> <NA>", times in seconds'
 _UEM = '"call channel start end", times in seconds'
-_OTHER_TYPES = ("SPKR-INFO", "LEXEME", "NON-LEX", "NON-SPEECH", "SEGMENT", "NOSCORE", "NO_RT_METADATA", "SU")
+_OTHER_TYPES = (
+    *("SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT", "SU"),
+    *("IP", "CB", "A/P", "SPKR-INFO"),
+)
+"""The types besides SPEAKER in NIST's RTTM 1.3 (Rich Transcription 2009 evaluation plan, appendix A)."""
 
 
 def read_rttm(path: Path) -> list[Document]:
     """The calls of an RTTM file; lines of other types than SPEAKER are passed over. Raises UsageError."""
-    return [
-        Document(call, str(path), speech=spans(segments))
-        for call, segments in by_call(path, parsed_lines(path, _RTTM, _parse_rttm))
-    ]
+    return by_call(
+        path,
+        parsed_lines(path, _RTTM, _parse_rttm),
+        lambda call, segments: Document(call, str(path), speech=spans(segments)),
+    )
 
 
 def read_uem(path: Path) -> list[Document]:
     """The calls of a UEM file. Raises UsageError."""
-    return [
-        Document(call, str(path), scored=tuple(scored))
-        for call, scored in by_call(path, parsed_lines(path, _UEM, _parse_uem))
-    ]
+    return by_call(
+        path,
+        parsed_lines(path, _UEM, _parse_uem),
+        lambda call, scored: Document(call, str(path), scored=tuple(scored)),
+    )
 
 
 def _parse_rttm(line: str) -> tuple[str, Segment] | None:

@@ -35,15 +35,15 @@ def _read_seglst(path: Path, content: list[Any]) -> list[Document]:
     for number, item in enumerate(content, 1):
         try:
             segment = Segment(
-                item["words"],
-                str(item["speaker"]) if "speaker" in item else None,
+                _text(item["words"]),
+                _name(item.get("speaker")),
                 _seconds(item.get("start_time")),
                 _seconds(item.get("end_time")),
             )
-            segments.append((str(item.get("session_id", path.stem)), segment))
+            segments.append((_name(item.get("session_id")) or path.stem, segment))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise _wrong(path, number, item, error) from error
-    return [from_segments(call, str(path), of_call) for call, of_call in by_call(path, segments)]
+    return by_call(path, segments, lambda call, of_call: from_segments(call, str(path), of_call))
 
 
 def _read_truth(path: Path, content: Mapping[str, Any]) -> Document:
@@ -51,17 +51,38 @@ def _read_truth(path: Path, content: Mapping[str, Any]) -> Document:
     for number, item in enumerate(content["words"], 1):
         try:
             words.append(
-                Segment(item["word"], item["speaker"], _seconds(item["start_s"]), _seconds(item["end_s"]))
+                Segment(
+                    _text(item["word"]),
+                    _name(item["speaker"]),
+                    _seconds(item["start_s"]),
+                    _seconds(item["end_s"]),
+                )
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _wrong(path, number, item, error) from error
-    document = from_segments(path.stem, str(path), words)
-    speakers = content.get("speakers") or {}
-    roles = {name: str(said["role"]) for name, said in speakers.items() if said.get("role")}
-    facts = {"duration_s": float(content["duration_s"])} if "duration_s" in content else {}
+    document = from_segments(path.stem, str(path), words, are_words=True)
+    try:
+        speakers = content.get("speakers") or {}
+        roles = {name: str(said["role"]) for name, said in speakers.items() if said.get("role")}
+        duration = _seconds(content.get("duration_s"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f'{path}: expected "speakers", an object of {{"role"}} by name, and "duration_s" ({error}).'
+        ) from error
+    facts = {} if duration is None else {"duration_s": duration}
     return replace(
         document, roles=roles or document.roles, language=content.get("language") or "", facts=facts
     )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _name(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)
 
 
 def _seconds(value: Any) -> float | None:

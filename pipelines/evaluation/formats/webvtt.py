@@ -2,12 +2,10 @@
 
 import html
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from pipelines.evaluation.document import Document, Segment, from_segments, shared_time
-from pipelines.evaluation.formats.lines import complain, text_of
-from pipelines.tables import UNKNOWN
+from pipelines.evaluation.formats.lines import complain, lines_of
 
 _TIME = r"(?:(\d+):)?([0-5]?\d):([0-5]?\d[.,]\d{3})"
 _TIMES = re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s.*)?$")
@@ -17,15 +15,14 @@ _BLOCKS = ("NOTE", "STYLE", "REGION")
 
 
 def read_webvtt(path: Path) -> list[Document]:
-    """The call that the file is named after. Where some cues have no voice, their speaker
-    is `UNKNOWN`. Raises UsageError."""
-    lines = text_of(path).splitlines()
-    if not lines or not re.match(r"WEBVTT(\s|$)", lines[0]):
-        complain(path, 1, '"WEBVTT"', lines[0] if lines else "")
+    """The call that the file is named after. Raises UsageError."""
+    lines = lines_of(path)
+    if not re.match(r"WEBVTT(\s|$)", lines[0]):
+        complain(path, 1, '"WEBVTT"', lines[0])
     segments: list[Segment] = []
     for first, block in _blocks(lines):
         at = next((index for index, line in enumerate(block) if "-->" in line), None)
-        if first == 1 or (at is None and block[0].split()[0] in _BLOCKS):
+        if at is None and (first == 1 or block[0].split()[0] in _BLOCKS):
             continue
         times = _TIMES.match(block[at]) if at is not None else None
         if times is None:
@@ -35,8 +32,6 @@ def read_webvtt(path: Path) -> list[Document]:
             segments += _voices(" ".join(block[(at or 0) + 1 :]), start, end)
         except ValueError as error:
             complain(path, first + (at or 0), "a cue that ends after it starts", block[at or 0], error)
-    if any(segment.speaker for segment in segments):
-        segments = [replace(segment, speaker=segment.speaker or UNKNOWN) for segment in segments]
     return [from_segments(path.stem, str(path), segments)]
 
 

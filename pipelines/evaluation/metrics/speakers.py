@@ -1,5 +1,6 @@
 """Who said what: cpWER, tcpWER, words given to the wrong speaker, the number of speakers, and their roles."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,9 @@ Speakers = Mapping[str, str]
 """Speakers of the hypothesis to those of the reference."""
 
 TURN_CHANGE_S = 1.0
+
+# MeetEval warns where segments of a speaker overlap, once for each; words stand in the order of the segments.
+logging.getLogger("preprocess").setLevel(logging.ERROR)
 
 
 def speaker_word_errors(reference: Sequence[Word], hypothesis: Sequence[Word]) -> tuple[ErrorRate, Speakers]:

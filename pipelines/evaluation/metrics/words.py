@@ -13,13 +13,13 @@ def word_errors(reference: Sequence[Word], hypothesis: Sequence[Word]) -> ErrorR
     return _rate(jiwer.process_words(_text(reference), _text(hypothesis)))
 
 
-def character_errors(reference: Sequence[Word], hypothesis: Sequence[Word]) -> ErrorRate:
-    """CER, by jiwer: the blanks between words are characters too."""
-    return _rate(jiwer.process_characters(_text(reference), _text(hypothesis)))
+def character_errors(reference: Sequence[Word], hypothesis: Sequence[Word], blank: str = " ") -> ErrorRate:
+    """CER, by jiwer: the blanks between words are characters too, where the language has some."""
+    return _rate(jiwer.process_characters(_text(reference, blank), _text(hypothesis, blank)))
 
 
-def _text(words: Sequence[Word]) -> str:
-    return " ".join(word.text for word in words)
+def _text(words: Sequence[Word], blank: str = " ") -> str:
+    return blank.join(word.text for word in words)
 
 
 def _rate(found: jiwer.WordOutput | jiwer.CharacterOutput) -> ErrorRate:

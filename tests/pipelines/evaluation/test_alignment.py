@@ -1,5 +1,7 @@
 """The alignment has as few errors as any, and as few words of the wrong speaker as such a one can have."""
 
+import tracemalloc
+
 import jiwer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,18 @@ def test_speakers_are_compared_by_the_mapping() -> None:
 
 def test_words_are_aligned_before_speakers() -> None:
     assert [pair.matches for pair in align(words("aX bX"), words("aY bY"), SAME)] == [True, True]
+
+
+def test_hours_that_are_nearly_the_same_take_little_memory() -> None:
+    said = [Word(str(number % 97), "X") for number in range(20_000)]
+    heard = [word for number, word in enumerate(said) if number % 1000]
+    tracemalloc.start()
+    pairs = align(said, heard, SAME)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(not pair.matches for pair in pairs) == 20
+    # A byte for every pair of words would be 400 MB.
+    assert peak < 40e6
 
 
 def test_a_side_may_be_empty() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from spoken import conversations, spoken
 from models.errors import UsageError
 from pipelines.evaluation.document import Document
 from pipelines.evaluation.evaluation import FIGURES, Estimate, differences, estimates, evaluate, slices
+from pipelines.evaluation.formats import Documents
 from pipelines.evaluation.rates import ErrorRate, Share, TimeErrors
 from pipelines.evaluation.scoring import CallScore, Rules
 
@@ -80,6 +82,11 @@ def test_a_figure_that_no_call_has_is_left_out() -> None:
     assert estimates([]) == []
 
 
+def test_a_figure_says_of_how_many_calls_it_is() -> None:
+    scores = [scored("a"), replace(scored("b"), values={"wer": ErrorRate(0, 0, 0, 9), "der": Share(1, 2)})]
+    assert {of.figure.name: of.calls for of in estimates(scores)} == {"wer": 2, "der": 1}
+
+
 def test_figures_have_names_of_their_own() -> None:
     assert len({figure.name for figure in FIGURES}) == len(FIGURES)
 
@@ -146,6 +153,27 @@ def test_one_reference_and_one_hypothesis_belong_together_whatever_their_names()
     assert (found.without_hypothesis, found.without_reference) == ((), ())
 
 
+def test_a_file_about_one_call_may_name_it_in_its_lines(tmp_path: Path) -> None:
+    said, heard = tmp_path / "said", tmp_path / "heard"
+    said.mkdir()
+    heard.mkdir()
+    (said / "all.stm").write_text("x 1 A 0 1 yes\ny 1 A 0 1 no\nz 1 A 0 1 sure\n")
+    (heard / "x.hyp.stm").write_text("x 1 A 0 1 yes\n")
+    (heard / "y.stm").write_text("call 1 A 0 1 no\n")
+    (heard / "z.stm").write_text("call 1 A 0 1 sure\n")
+    found = evaluate(Documents([said]), Documents([heard]), PLAIN)
+    assert (found.without_hypothesis, found.without_reference) == ((), ())
+    assert figure("wer", estimates(found.scores)).of == ErrorRate(0, 0, 0, 3)
+    back = evaluate(Documents([heard]), Documents([said]), PLAIN)
+    assert sorted(of.call for of in back.scores) == ["x.hyp", "y", "z"]
+
+
+def test_a_call_that_cannot_be_scored_is_named() -> None:
+    many = spoken(*(f"S{number} yes" for number in range(21)), call="town_hall")
+    with pytest.raises(UsageError, match=r"(?s)town_hall.*21 speakers"):
+        evaluate(by_name(many), by_name(many), PLAIN)
+
+
 def test_names_that_have_nothing_in_common_are_refused() -> None:
     references = by_name(spoken("A yes", call="a"), spoken("A yes", call="b"))
     with pytest.raises(UsageError, match="the references are of a, b, the hypotheses of c"):
@@ -161,6 +189,16 @@ def test_the_normaliser_goes_by_the_language_of_the_call() -> None:
     assert of.values["wer"] == ErrorRate(0, 0, 0, 1)
     [of] = evaluate(by_name(spanish), by_name(spanish), Rules(language="en")).scores
     assert of.normaliser == "english"
+
+
+def test_what_is_compared_is_normalised_alike() -> None:
+    reference = by_name(spoken("A twenty five", call="a"))
+    as_spanish = by_name(replace(spoken("A twenty five", call="a"), language="es"))
+    as_english = by_name(spoken("A 25", call="a"))
+    mine = evaluate(reference, as_english, Rules())
+    theirs = evaluate(reference, as_spanish, Rules(), like=mine)
+    assert [of.normaliser for of in (*mine.scores, *theirs.scores)] == ["english", "english"]
+    assert theirs.scores[0].values["wer"] == mine.scores[0].values["wer"]
 
 
 # Slices

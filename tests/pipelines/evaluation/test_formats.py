@@ -66,9 +66,53 @@ def test_ctm_of_one_channel_does_not_know_the_speakers(tmp_path: Path) -> None:
     assert call.speech is None
 
 
+def test_ctm_in_which_one_of_two_channels_is_silent_has_speakers_like_the_rest_of_its_file(
+    tmp_path: Path,
+) -> None:
+    found = read(tmp_path, "all.ctm", "x A 0 1 one\nx B 1 1 two\ny A 0 1 three\n")
+    assert texts(found["y"]) == [("A", "three")]
+
+
+def test_segments_that_are_not_to_be_scored_are_no_speech(tmp_path: Path) -> None:
+    stm = (
+        "a 1 inter_segment_gap 0 2 <o,,> IGNORE_TIME_SEGMENT_IN_SCORING\na 1 A 2 4 <o,f0,male> hello there\n"
+    )
+    call = read(tmp_path, "a.stm", stm)["a"]
+    assert texts(call) == [("A", "hello"), ("A", "there")]
+    assert call.speech == (Span(2.0, 4.0, "A"),)
+    assert call.ignored == (Span(0.0, 2.0),)
+
+
+def test_segments_without_blanks_are_words_only_where_words_have_lines_of_their_own(tmp_path: Path) -> None:
+    stm = read(tmp_path, "a.stm", "a 1 A 0 5 今日はいい天気ですね\na 1 A 5.2 9 そうですね\n")["a"]
+    assert not stm.word_times
+    assert stm.speech == (Span(0.0, 5.0, "A"), Span(5.2, 9.0, "A"))
+    assert read(tmp_path, "b.ctm", "b A 0 1 今日\nb B 1 1 は\n")["b"].word_times
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_ends_where_those_of_files_end_and_not_within_a_text(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.tsv").write_bytes(f"\ufeffA\tso\u2028it is\u0085{end}B\tno{end}".encode())
+    assert texts(Documents([tmp_path])["a"]) == [("A", "so"), ("A", "it"), ("A", "is"), ("B", "no")]
+
+
+def test_names_of_calls_are_the_same_however_a_file_system_writes_them(tmp_path: Path) -> None:
+    decomposed, composed = "Pen\u0303a", "Pe\u00f1a"
+    assert list(read(tmp_path, f"{decomposed}.tsv", "A\tyes\n")) == [composed]
+
+
+def test_whether_a_call_is_there_is_told_without_reading_it(tmp_path: Path) -> None:
+    (tmp_path / "a.stm").write_text("a 1 A 0 1 yes\n")
+    (tmp_path / "a.tsv").write_text("A\tyes\n")
+    found = Documents([tmp_path])
+    assert "a" in found
+    assert "b" not in found
+
+
 def test_rttm_has_speech_and_no_words_and_uem_says_what_is_scored(tmp_path: Path) -> None:
     (tmp_path / "a.uem").write_text("a NA 0.0 30.0\n")
-    rttm = "SPKR-INFO a 1 <NA> <NA> <NA> unknown A\nSPEAKER a 1 1.5 2.0 <NA> <NA> A <NA> <NA>\n"
+    rttm = "FILLER a 1 1.5 0.5 uh filled_pause A <NA>\nA/P a 1 1.5 <NA> <NA> <NA> <NA> <NA>\n"
+    rttm += "SPKR-INFO a 1 <NA> <NA> <NA> unknown A\nSPEAKER a 1 1.5 2.0 <NA> <NA> A <NA> <NA>\n"
     (tmp_path / "a.rttm").write_text(rttm)
     call = Documents([tmp_path])["a"]
     assert call.words is None
@@ -111,6 +155,12 @@ def test_tsv_may_list_recordings_instead(tmp_path: Path) -> None:
     assert texts(found["one"]) == [(None, "yes"), (None, "of"), (None, "course")]
 
 
+def test_the_head_of_a_tsv_is_no_turn(tmp_path: Path) -> None:
+    turns = read(tmp_path, "a.tsv", "speaker\ttext\ndoctor\ttext me\n")["a"]
+    assert texts(turns) == [("doctor", "text"), ("doctor", "me")]
+    assert list(read(tmp_path, "all.tsv", "file\ttext\none.flac\tyes\ntwo.wav\tno\n")) == ["one", "two"]
+
+
 VTT = """WEBVTT - a call
 
 NOTE nobody
@@ -145,6 +195,18 @@ def test_webvtt_has_the_voices_of_its_cues(tmp_path: Path) -> None:
         Span(3605.0, 3606.0, "Ann Lee"),
         Span(3607.0, 3608.0, "UNKNOWN"),
     )
+
+
+def test_webvtt_may_begin_with_a_cue_without_a_blank_line(tmp_path: Path) -> None:
+    call = read(tmp_path, "a.vtt", "WEBVTT\n00:01.000 --> 00:03.000\n<v Ann>Hello you\n")["a"]
+    assert texts(call) == [("Ann", "Hello"), ("Ann", "you")]
+
+
+def test_segments_of_nobody_beside_those_of_somebody_are_by_unknown(tmp_path: Path) -> None:
+    items = [{"speaker": "A", "words": "so"}, {"speaker": None, "words": "it"}, {"words": "is"}]
+    call = read(tmp_path, "a.json", json.dumps(items))["a"]
+    assert texts(call) == [("A", "so"), ("UNKNOWN", "it"), ("UNKNOWN", "is")]
+    assert texts(read(tmp_path, "b.json", json.dumps(items[1:]))["b"]) == [(None, "it"), (None, "is")]
 
 
 def test_seglst_has_several_calls_and_may_lack_times(tmp_path: Path) -> None:
@@ -254,6 +316,8 @@ def test_calls_of_a_store_stay_in_the_order_of_the_transcript(tmp_path: Path) ->
         ("a.json", '[{"words": "yes"},\n', r"a\.json, line 2: expected JSON"),
         ("a.json", '[{"speaker": "A"}]', r"a\.json, item 1: expected a SegLST list"),
         ("a.json", '{"words": [{"word": "a"}]}', r"a\.json, item 1: expected"),
+        ("a.json", '[{"speaker": "A", "words": null}]', r"a\.json, item 1: expected a SegLST list"),
+        ("a.json", '{"words": [], "speakers": ["A"]}', r'a\.json: expected "speakers", an object'),
         ("a.json", '{"queue": "billing"}', r"a\.json, line 1: expected"),
     ],
 )

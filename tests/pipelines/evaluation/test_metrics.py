@@ -43,6 +43,26 @@ def test_cer_counts_characters_and_the_blanks_between_words() -> None:
     assert values(spoken("A my card"), spoken("A my cards"))["cer"] == ErrorRate(0, 0, 1, 7)
 
 
+def test_where_there_are_no_blanks_they_are_no_characters() -> None:
+    reference, heard = (replace(spoken(text), language="ja") for text in ("A 今日は雨", "A 今日 は 雪"))
+    found = values(reference, heard, Rules())
+    assert found["wer"] == found["cer"] == ErrorRate(1, 0, 0, 4)
+
+
+def test_what_is_ignored_is_not_scored() -> None:
+    reference = spoken("A my card", "B yes sure", "A bye now", seconds=2.0)
+    heard = spoken("1 my card", "1 never this", "1 bye now", seconds=2.0)
+    told = replace(
+        reference,
+        words=tuple(word for word in reference.words or () if word.speaker == "A"),
+        ignored=(Span(2.0, 4.0),),
+    )
+    found = values(told, heard)
+    assert found["wer"] == ErrorRate(0, 0, 0, 4)
+    assert found["der"] == DiarizationError(0.0, 0.0, 0.0, 4.0)
+    assert found["hallucination"].count == 0
+
+
 def test_an_empty_hypothesis_loses_every_word() -> None:
     found = values(spoken("A my card", "B yes"), Document("call", "", words=(), speech=()))
     assert found["wer"] == found["cpwer"] == found["tcpwer"] == ErrorRate(0, 3, 0, 3)

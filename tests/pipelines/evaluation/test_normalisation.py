@@ -1,5 +1,8 @@
 """Normalised words keep the time and the speaker of the words that they come from."""
 
+from time import perf_counter
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spoken import conversations
@@ -23,6 +26,26 @@ def test_auto_is_english_for_english_and_basic_for_the_rest() -> None:
         "basic",
     ]
     assert normaliser("none", "en") == "none"
+
+
+def test_languages_without_blanks_are_scored_by_the_letter() -> None:
+    assert [normaliser("auto", name) for name in ("ja", "zh-TW", "th")] == ["letters"] * 3
+    assert normalised([Word("はい。", "A", 0.0, 3.0)], normalise_by("letters")) == (
+        Word("は", "A", 0.0, 1.5),
+        Word("い", "A", 1.5, 3.0),
+    )
+
+
+@pytest.mark.parametrize("text", ["हिन्दी में", "ключ йод", "mañana"])
+def test_marks_are_parts_of_words(text: str) -> None:
+    assert normalise_by("basic")(text) == text
+
+
+def test_an_hour_in_one_turn_takes_seconds() -> None:
+    words = timed("the card and a one hundred dollars " * 1500)
+    started = perf_counter()
+    assert len(normalised(words, ENGLISH)) == 1500 * 5
+    assert perf_counter() - started < 20
 
 
 def test_words_that_stay_words_keep_their_times() -> None:

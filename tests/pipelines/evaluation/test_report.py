@@ -89,6 +89,27 @@ def test_the_worst_calls_come_first() -> None:
     assert [call.call for call in errors_of(evaluated().scores).calls] == ["b", "a"]
 
 
+def test_words_in_a_call_without_any_are_the_worst_of_all() -> None:
+    references = by_name(spoken("A my card", call="a"), spoken(call="b"), spoken(call="c"))
+    heard = by_name(spoken("A no", call="a"), spoken("A thank you", call="b"), spoken(call="c"))
+    found = report(evaluate(references, heard, PLAIN))
+    assert [call.call for call in found.errors.calls] == ["b", "a", "c"]
+    assert "| b | – | 2 | 0 | 0 |" in as_markdown(found)
+
+
+def test_a_figure_of_fewer_calls_than_all_says_so() -> None:
+    heard = spoken("S1 no", call="b")
+    heard = replace(
+        heard, words=tuple(replace(word, speaker=None) for word in heard.words or ()), speech=None
+    )
+    both = by_name(spoken("A yes", call="a"), spoken("A no", call="b"))
+    found = report(evaluate(both, by_name(spoken("S1 yes", call="a"), heard), PLAIN))
+    rows = {line.partition("  ")[0]: line for line in as_text(found).splitlines()}
+    assert rows["cpWER"].endswith("of 1 (1 of 2 calls)")
+    assert rows["WER"].endswith("of 2")
+    assert as_json(found)["figures"]["cpwer"]["calls"] == 1
+
+
 def test_errors_close_together_are_one_stretch_with_its_time() -> None:
     found = errors(
         reference=spoken("A one two three four five six seven eight nine ten", seconds=40.0),
