@@ -115,9 +115,9 @@ def evaluate(
     """Score a store, or transcripts of any other system, against references.
 
     Both may be STM, CTM, RTTM with UEM, SegLST JSON, TSV (`speaker<TAB>text`), WebVTT with voices, or a
-    store. Calls are paired by the name of the recording without its suffix, or by the
-    name that the lines of both files give them. WER is over the words in
-    the order of the turns; where people speak at once it depends on that order, and cpWER does not.
+    store. Calls are paired by the name of the recording without its suffix, or by the name that the lines
+    of both files give them. WER is over the words in the order of the turns; where people speak at once
+    it depends on that order, and cpWER does not.
 
     Errors and lengths are added up over calls. A call without a hypothesis counts as lost, and one
     without a reference is not scored; both are listed.

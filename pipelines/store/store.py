@@ -587,7 +587,11 @@ class Store:
             try:
                 with self.views() as views:
                     opened = self._committed()
-                    answer = question(views)
+                    try:
+                        answer = question(views)
+                    except BaseException:
+                        views.interrupt()  # to close them is to wait for what is still at work on the answer
+                        raise
             except _WRONG_QUESTIONS:
                 raise
             except duckdb.Error as error:

@@ -4,9 +4,11 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -418,6 +420,23 @@ def test_a_sweep_drops_the_failure_of_a_call_that_was_processed_since(store: Sto
     store.write_failure(made_failure(call_id=A, failed_at=processed_at + dt.timedelta(seconds=1)))
     assert store.sweep() == 0
     assert len(store.failures()) == 1
+
+
+def test_a_question_that_is_interrupted_is_given_up_at_once(store: Store) -> None:
+    """Five minutes of work, on a fast machine, of which the other threads know nothing."""
+    store.write_call(made_call("a"))
+    interrupt = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+
+    def ask(views: duckdb.DuckDBPyConnection) -> object:
+        interrupt.start()
+        return views.sql(
+            "select sum(hash(a.range * b.range) % 7) from range(300000) a, range(300000) b"
+        ).to_arrow_table()
+
+    began = time.monotonic()
+    with pytest.raises((RuntimeError, KeyboardInterrupt)):
+        store.read(ask)
+    assert time.monotonic() - began < 60
 
 
 # Many at once
