@@ -25,7 +25,7 @@ from pipelines.restating import Restatement, Stated, restatement, stated_calls
 from pipelines.rows import failure_row
 from pipelines.seen import Seen
 from pipelines.sources import CallMetadata, Source
-from pipelines.store import Store
+from pipelines.store import Store, StoreError
 
 _KILLED = -9
 """Status of a process that was killed, as the system does when memory runs out."""
@@ -332,11 +332,23 @@ class Night:
         that first, which takes seconds."""
         self._workforce.close()
         while not self._ended.empty():
-            _, future = self._ended.get()
-            if not future.cancelled() and future.exception() is None:
-                outcome = future.result()
-                if outcome.failure is None and outcome.refusal is None:
-                    self._tally.count(outcome)
+            recording, future = self._ended.get()
+            if future.cancelled():
+                continue
+            error = future.exception()
+            outcome = future.result() if error is None else None
+            if isinstance(error, WorkerLost):  # it may have been ended between the commit and saying so
+                with suppress(StoreError):
+                    outcome = self._committed(recording)
+            if outcome is not None and outcome.failure is None and outcome.refusal is None:
+                self._tally.count(outcome)
+
+    def _committed(self, recording: Recording) -> Outcome | None:
+        """How a recording ended that this run has put into the store; None where it has not."""
+        known, row = self._assignment, self._store.row_of(recording.call_id)
+        if row is None or (row["settings_sha256"], row["run_id"]) != (known.settings_sha256, known.run_id):
+            return None
+        return Outcome(recording.source, recording.size, row["duration_s"], None)
 
     def _note_refusal(self, recording: Recording, refusal: Refusal) -> None:
         if refusal.why == "held":
@@ -354,9 +366,9 @@ class Night:
     def _mourn(self, recording: Recording, loss: WorkerLost) -> Outcome:
         """What a recording comes to whose worker died: it may have been committed just before."""
         known = self._assignment
-        if self._store.holds(recording.call_id, known.settings_sha256, known.run_id):
+        if (committed := self._committed(recording)) is not None:
             self._ledger.confirm(recording.call_id, known.settings_sha256)
-            return Outcome(recording.source, recording.size, 0.0, None)
+            return committed
         failure: RecordingFailure = WorkerDied(recording.path, loss.exit_code)
         if loss.exit_code in (MEMORY_SPENT, _KILLED):
             failure = RanOutOfMemory(recording.path)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 
 import pytest  # noqa: E402
 from fast_folder import fast_folder  # noqa: E402
-from hypothesis import settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 from sample_calls import ROOT, SAMPLE_CALLS, Processed  # noqa: E402
 
 from models.errors import ModelError  # noqa: E402
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("s3_server", "store_fixtures")
 
-# A busy machine is no reason for a property to fail.
-settings.register_profile("callfolio", deadline=None)
+# A busy machine is no reason for a property to fail, and a change is not to be held up by an example that
+# has nothing to do with it. To look for more: pytest --hypothesis-profile exploring
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("exploring", _PATIENT)
+settings.register_profile("callfolio", _PATIENT, derandomize=True)
 settings.load_profile("callfolio")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING, Literal, Self
 
 from models.errors import CallfolioError
@@ -53,7 +53,11 @@ class SystemProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            # Nobody waits for what is being heard. Only systems have processes of this kind here.
+            for process in active_children():
+                process.kill()
         self._pool.shutdown(cancel_futures=True)
 
     def settings(self) -> Mapping[str, str]:

@@ -43,8 +43,8 @@ TABLES: Final = (
 )
 
 _PROGRAM: Final = "import sys; from flows.cli import main; main(sys.argv[1:], prog_name='callfolio')"
-_ENDS_S: Final = 300.0
-_ORPHANS_END_S: Final = 15.0
+_ENDS_S: Final = 600.0
+_ORPHANS_END_S: Final = 120.0
 _WORKER_KILLS: Final = 2
 """A call that loses three workers is set aside, as it should be; so many are killed of one store's."""
 

@@ -3,9 +3,9 @@
 The processes, the store and the ledger are real; rows are made up (`injected/sitecustomize.py`).
 """
 
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -114,11 +114,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def cluster(site: Site) -> Iterator[str]:
     """The address of a scheduler with two workers, each a process that Dask replaces when it dies."""
     program = "import sys; from dask.__main__ import main; sys.argv = ['dask', *sys.argv[1:]]; main()"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    here = ["--host", "127.0.0.1", "--no-dashboard"]
-    worker = ["worker", address, *here, "--nthreads", "1", "--local-directory", str(site.folder)]
-    commands = [["scheduler", *here, "--port", address.rpartition(":")[2]], worker, worker]
+    file = site.folder / "scheduler.json"  # in which it says its address, as soon as it has one
+    found = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
+    worker = ["worker", *found, "--nthreads", "1", "--local-directory", str(site.folder)]
+    commands = [["scheduler", *found, "--port", "0"], worker, worker]
     with (site.folder / "dask.log").open("w") as log:
         started = [
             subprocess.Popen(
@@ -127,11 +126,23 @@ def cluster(site: Site) -> Iterator[str]:
             for command in commands
         ]
     try:
+        deadline = time.monotonic() + 200
+        while not (address := address_in(file)):
+            assert time.monotonic() < deadline, (site.folder / "dask.log").read_text()
+            time.sleep(0.1)
         yield address
     finally:
         for process in started:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def address_in(file: Path) -> str:
+    """What a scheduler has written down; nothing as long as it has not."""
+    try:
+        return str(json.loads(file.read_text())["address"])
+    except (OSError, ValueError):
+        return ""
 
 
 def names(count: int) -> list[str]:
@@ -155,9 +166,12 @@ def test_a_worker_that_is_killed_in_mid_call_costs_nothing(site: Site, cluster: 
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not killed:
             for name, pid in site.at_work().items():
-                os.kill(pid, signal.SIGKILL)
-                killed.append(name)
-                break
+                os.kill(pid, signal.SIGSTOP)  # it may have finished that one since
+                if site.at_work().get(name) == pid:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(name)
+                    break
+                os.kill(pid, signal.SIGCONT)
             time.sleep(0.005)
 
     thread = threading.Thread(target=kill_whoever_has_a_call)

@@ -74,7 +74,7 @@ class Commands:
                 **own,
                 "CALLFOLIO_MODELS": str(models_dir()),
                 "CALLFOLIO_PROFILE": "tiny",
-                "CALLFOLIO_TEST_STUB": "0.3",
+                "CALLFOLIO_TEST_STUB": "1.0",
                 "CALLFOLIO_TEST_TRACE": str(self.folder / "trace"),
                 "PREFECT_HOME": str(self.folder / "prefect"),
                 "PYTHONPATH": os.pathsep.join(map(str, _PATHS)),
@@ -102,7 +102,7 @@ class Commands:
         except sqlite3.OperationalError:  # it is just being made
             return set()
 
-    def until(self, true: Callable[[], bool], seconds: float = 200) -> None:
+    def until(self, true: Callable[[], bool], seconds: float = 500) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline
@@ -134,7 +134,7 @@ def test_a_run_ends_as_on_ctrl_c(commands: Commands, whole: bool, flow: bool) ->
     if flow:
         commands.until(lambda: "RUNNING" in commands.flows)
     (os.killpg if whole else os.kill)(run.pid, signal.SIGTERM)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=200)
     assert run.returncode == 143, said
     assert said.splitlines()[-1] == (
         "Ended by SIGTERM. What was finished is kept; run the same command to go on."
@@ -144,9 +144,7 @@ def test_a_run_ends_as_on_ctrl_c(commands: Commands, whole: bool, flow: bool) ->
     [row] = commands.store.table("runs").to_pylist()
     assert row["status"] == "interrupted"
     finished = commands.store.table("calls").num_rows
-    assert (
-        max(2, finished - 2) <= row["processed"] <= finished < 200
-    )  # each worker may have finished one more
+    assert 2 <= row["processed"] == finished < 200
     assert commands.store.failures() == []
     counts = Ledger(commands.store.root).counts()
     assert (counts["working"], counts["set_aside"]) == (0, 0)
@@ -177,7 +175,7 @@ def test_a_second_one_ends_it_at_once(commands: Commands) -> None:
     os.kill(run.pid, signal.SIGCONT)
     time.sleep(0.02)
     os.kill(run.pid, signal.SIGTERM)
-    assert run.wait(timeout=30) in (143, -signal.SIGTERM)
+    assert run.wait(timeout=200) in (143, -signal.SIGTERM)
     assert groups_gone(run)
 
 
@@ -192,7 +190,7 @@ def test_any_command_has_the_status_also_where_ctrl_c_is_ignored(tmp_path: Path)
     )
     until(process.stderr, "at work")
     process.terminate()
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=200)
     assert said.strip() == "Ended by SIGTERM. What was finished is kept; run the same command to go on."
     assert process.returncode == 143
 
@@ -234,7 +232,7 @@ def test_a_night_that_is_served_ends_so_too_and_tells_prefect(commands: Commands
     root = commands.folder / "night"
     commands.until(lambda: len(list(root.glob("tables/calls/*/*"))) >= 3)
     os.killpg(nightly.pid, signal.SIGTERM)
-    _, said = nightly.communicate(timeout=90)
+    _, said = nightly.communicate(timeout=200)
     assert nightly.returncode == 143, said
     assert "Traceback" not in said
     assert said.splitlines()[-1].startswith("Ended by SIGTERM.")

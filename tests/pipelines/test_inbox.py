@@ -306,12 +306,12 @@ def test_a_failure_names_the_address_and_not_the_copy() -> None:
 
 
 def test_a_file_that_changed_within_the_settle_time_is_still_written(bucket: str, scratch: Scratch) -> None:
-    put(bucket, "fresh.wav", at=datetime.now(UTC) - timedelta(seconds=50))
-    put(bucket, "settled.wav", at=datetime.now(UTC) - timedelta(seconds=70))
+    put(bucket, "fresh.wav", at=datetime.now(UTC))
+    put(bucket, "settled.wav", at=datetime.now(UTC) - timedelta(seconds=700))
     fresh, settled = find_sources([bucket])
     with pytest.raises(StillWritten, match=r"fresh\.wav"):
-        identify(fresh, settle_s=60.0, scratch=scratch)
-    assert identify(settled, settle_s=60.0, scratch=scratch).size
+        identify(fresh, settle_s=600.0, scratch=scratch)
+    assert identify(settled, settle_s=600.0, scratch=scratch).size
 
 
 def test_the_settle_time_holds_for_files_here_too(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from fast_folder import memory
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -513,8 +515,9 @@ def test_a_file_that_may_have_changed_is_not_known(
 
 
 def test_a_file_that_was_written_a_moment_ago_is_not_remembered(tmp_path: Path, old_file: Path) -> None:
-    file = KnownFile.of(old_file)
-    for ledger in (Ledger(tmp_path), later(tmp_path, -86_400.0)):
+    file, written = KnownFile.of(old_file), old_file.stat().st_mtime
+    for since in (1.0, -86_400.0):
+        ledger = Ledger(tmp_path, now=partial(float, written + since))
         ledger.identified({file: "ab" * 32})
         assert ledger.identities([file]) == {}
 
@@ -609,7 +612,7 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_lost(tmp_path: Path) -> None
     ledger.expect([recording()], S1)
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "sys.path[:0] = ['tests/pipelines']\n"
+        "sys.path[:0] = ['tests', 'tests/pipelines']\n"
         "from test_ledger import *\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
@@ -663,7 +666,7 @@ class Runs(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+        self.folder = tempfile.mkdtemp(dir=memory())
         self.world = World(Path(self.folder))
         self.pids = iter(range(1, 100_000))
         self.keepers = {run: self._new(run) for run in ("a", "b", "far")}

@@ -22,10 +22,13 @@ def test_each_stage_is_timed_in_seconds() -> None:
     with Stages() as stage:
         with stage("decode"):
             time.sleep(0.05)
+        began = time.perf_counter()
         with stage("vad"):
             pass
+        took = time.perf_counter() - began
     assert list(stage.seconds) == ["decode", "vad"]
-    assert stage.seconds["vad"] < 0.05 <= stage.seconds["decode"] < 5.0
+    assert stage.seconds["decode"] >= 0.05
+    assert 0.0 <= stage.seconds["vad"] <= took
 
 
 def test_a_stage_that_fails_is_timed_and_its_error_goes_on() -> None:
@@ -35,7 +38,7 @@ def test_a_stage_that_fails_is_timed_and_its_error_goes_on() -> None:
 
 
 def test_a_stage_beside_the_others_runs_while_they_do_and_is_timed_by_its_own_name() -> None:
-    met = threading.Barrier(2, timeout=10)
+    met = threading.Barrier(2, timeout=200)
 
     def diarize(speakers: int) -> str:
         met.wait()

@@ -75,6 +75,9 @@ def full_after(calls: int, root: Path) -> None:
 
 
 def stub(worker: Any) -> None:
+    # Here, as what it takes to import them is not to be a call's time.
+    from made_rows import made_call
+
     from pipelines.ledger import Ledger
     from pipelines.store import Store
 
@@ -88,8 +91,6 @@ def stub(worker: Any) -> None:
 
         def _process(self, recording: Any, claim: Any, tell: Callable[[object], None]) -> Any:
             from dataclasses import replace
-
-            from made_rows import made_call
 
             from pipelines.restating import restated
 

@@ -133,7 +133,7 @@ def test_a_topic_is_sure_where_it_leads_clearly(topics: tuple[Topic, ...], topic
     assert topic_of(topics) == topic
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(dialogues("held_out")),
     st.lists(st.sampled_from(["agent", "customer", "doctor", "patient", "unknown", "other"]), min_size=3),

@@ -1,5 +1,6 @@
 import datetime as dt
 import errno
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -355,14 +356,24 @@ def test_a_connection_that_was_opened_before_reads_on(store: Store) -> None:
 def test_who_lists_a_day_before_the_step_and_reads_after_it_is_told_and_reads_no_half(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(days, "GRACE_S", 1.0)
+    monkeypatch.setattr(days, "GRACE_S", 1e9)
+    looked, discard = threading.Event(), days.Days.discard
+
+    def later(self: days.Days, wait: bool = False) -> None:
+        if wait:
+            assert looked.wait(200)
+            self._retired = [(0.0, folder) for _, folder in self._retired]
+        discard(self, wait)
+
+    monkeypatch.setattr(days.Days, "discard", later)
     listed = sorted(store.root.glob("tables/words/*/*.parquet"))
     with ThreadPoolExecutor(1) as pool:
         compacting = pool.submit(compact, store)
-        while merged_files(store) == 0:
+        while merged_files(store) == 0 and not compacting.done():
             time.sleep(0.001)
         # The folder that was replaced is as it was, for who has begun to list it.
         kept = list((store.root / "tmp").glob(".words.call_date=2024-03-05~*/*.parquet"))
+        looked.set()
         compacting.result()
     assert {path.name for path in kept} in (set(), {path.name for path in listed[:2]})
     assert not listed[0].exists()
