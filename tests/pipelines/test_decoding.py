@@ -232,11 +232,7 @@ def test_channels_of_any_number_stay_apart(tmp_path: Path, channels: int, rate: 
     assert inner.std(axis=1) == pytest.approx(np.zeros(channels), abs=1e-3)
 
 
-@settings(
-    max_examples=25,
-    suppress_health_check=_PATIENT,
-    deadline=None,
-)
+@settings(max_examples=25, suppress_health_check=_PATIENT, deadline=None)
 @given(rate=st.integers(1000, 96000), seconds=st.floats(0.11, 30.0), channels=st.integers(1, 3))
 def test_any_rate_and_length_keeps_its_duration(
     tmp_path: Path, rate: int, seconds: float, channels: int
@@ -533,11 +529,7 @@ def test_a_few_samples_at_a_rate_that_leaves_nothing_of_them_are_too_short(tmp_p
     assert refusal(write(tmp_path / "a.wav", bytes(content[:72]))) == "too_short"
 
 
-@settings(
-    max_examples=200,
-    suppress_health_check=_PATIENT,
-    deadline=None,
-)
+@settings(max_examples=200, suppress_health_check=_PATIENT, deadline=None)
 @given(st.data())
 def test_a_file_broken_anywhere_is_decoded_or_refused_and_nothing_else(
     tmp_path: Path, data: st.DataObject
