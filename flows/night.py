@@ -15,6 +15,7 @@ from typing import Protocol, Self
 
 from flows.limits import MEMORY_SPENT, TIME_SPENT
 from flows.progress import ProgressReport, Tally
+from flows.terminating import TERMINATION
 from flows.worker import Assignment, Outcome
 from flows.workers import WorkerLost
 from pipelines.failures import RanOutOfMemory, RecordingFailure, TookTooLong, WorkerDied
@@ -148,6 +149,7 @@ class Night:
         """
         try:
             while self.open and most != 0 and not until():
+                TERMINATION.insist()
                 self._mind_the_time()
                 try:
                     recording, future = self._ended.get(timeout=_LOOK_S)

@@ -59,6 +59,11 @@ class Termination:
         finally:
             signal.signal(signal.SIGTERM, before)
 
+    def insist(self) -> None:
+        """Raise again what SIGTERM raised, where that was dropped, as some extensions do in their import."""
+        if self._listening and self.came:
+            raise KeyboardInterrupt
+
     def heard(self, number: int, frame: FrameType | None) -> None:
         """What is done on SIGTERM."""
         if self.came:

@@ -49,6 +49,21 @@ def crashed(*_):
 
 FlowRunEngine.begin_run, FlowRunEngine.handle_crash = begun, crashed
 """
+_IS_LOST = """
+import signal
+from flows.night import Night
+
+found = Night.all_found
+
+def lost(night):
+    Night.all_found = found
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        return found.fget(night)
+
+Night.all_found = property(lost)
+"""
 _SLEEPS = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -153,9 +168,12 @@ def test_a_run_ends_as_on_ctrl_c(commands: Commands, whole: bool, flow: bool) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", [_COMES_BEFORE_A_TASK, _COMES_BEFORE_THE_FLOW])
-def test_a_run_ends_also_where_prefect_makes_something_else_of_it(commands: Commands, before: str) -> None:
-    """Prefect writes down that it was interrupted, and what fails in that is raised instead."""
+@pytest.mark.parametrize("before", [_COMES_BEFORE_A_TASK, _COMES_BEFORE_THE_FLOW, _IS_LOST])
+def test_a_run_ends_also_where_it_is_lost_or_made_into_something_else(
+    commands: Commands, before: str
+) -> None:
+    """Prefect writes down that it was interrupted, and what fails in that is raised instead. What an
+    extension that is being imported gets is raised nowhere."""
     run = commands("run", "calls", "--store", "night", "--workers", "2", before=before)
     _, said = run.communicate(timeout=200)
     assert run.returncode == 143, said
