@@ -24,7 +24,7 @@ class Heard:
 
 
 def document_of(call: Call, name: str) -> Document:
-    """A call as its rows would be scored, but who speaks when comes from the speakers and not the words."""
+    """A call as its rows are scored."""
     return Document(
         name,
         call.recording.source,
@@ -33,7 +33,7 @@ def document_of(call: Call, name: str) -> Document:
             Span(talk.start, talk.end, speaker.name)
             for speaker in call.speakers
             if speaker.name != UNKNOWN
-            for talk in speaker.talk
+            for talk in speaker.detected
         ),
         word_times=True,
         language=call.language.code,
