@@ -1,7 +1,7 @@
 """What the sample calls score with the profile `tiny`, and how much worse they may score before a test fails.
 
-Run it to write the figures anew: `python tests/expected_figures.py`. Do so when they became better, or worse
-for a reason that the commit can give.
+`make figures` writes them anew. Do so when they became better, or worse for a reason that the commit can
+give.
 """
 
 import json
