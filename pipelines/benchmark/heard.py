@@ -30,10 +30,10 @@ def document_of(call: Call, name: str) -> Document:
         call.recording.source,
         words=tuple(Word(word.text, word.speaker, word.start, word.end) for word in call.words),
         speech=tuple(
-            Span(talk.start, talk.end, speaker.name)
+            Span(at.start, at.end, speaker.name)
             for speaker in call.speakers
             if speaker.name != UNKNOWN
-            for talk in speaker.detected
+            for at in speaker.detected
         ),
         word_times=True,
         language=call.language.code,
